@@ -1,0 +1,63 @@
+# The commands of this project. `make` alone explains them.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PYTHONPATH := include:plugins
+
+LOCKS := requirements.txt requirements-dev.txt
+COMPILE := $(BIN)/uv pip compile --quiet --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
+           --python-version 3.11
+
+# Tests run against a site of their own, on an engine of their own, beside the demo's.
+TEST_SITE := EDGE_LOCAL_SITE_DIR=build/test-site EDGE_PORT_BASE=18800 EDGE_DOCKER=own
+
+.PHONY: help venv site demo test check fmt lock down clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+
+$(VENV)/.ready: $(LOCKS) include/local_site/bootstrap.py
+	@$(PYTHON) include/local_site/bootstrap.py $(VENV) $(LOCKS)
+	@touch $@
+
+venv: $(VENV)/.ready ## Make the Python environment of Airflow, the checks and the tests
+
+site: $(VENV)/.ready ## Start a whole site on this machine: blob store, VM, registry, model registry
+	@$(BIN)/python -m local_site up
+
+demo: $(VENV)/.ready ## Everything: the site, Airflow, three partitions trained, served and shown
+	@$(BIN)/python -m local_site.demo
+
+test: $(VENV)/.ready ## All tests, on a site of their own that is stopped afterwards
+	@status=0; $(TEST_SITE) $(BIN)/python -m pytest || status=$$?; \
+	$(TEST_SITE) $(BIN)/python -m local_site down || status=$$?; exit $$status
+
+check: $(VENV)/.ready ## Lint, format, types, import rules and the fast tests
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m pytest -m "not integration and not e2e" -q
+
+fmt: $(VENV)/.ready ## Format the code
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+lock: $(VENV)/.ready ## Write every requirements*.txt from its .in file
+	@$(COMPILE) --universal requirements.in -o requirements.txt
+	@$(COMPILE) --universal requirements-dev.in -c requirements.txt -o requirements-dev.txt
+	@$(COMPILE) --universal requirements-local-site.in -o requirements-local-site.txt
+	@$(COMPILE) --universal requirements-azureml.in -o requirements-azureml.txt
+	@for image in training serving; do $(COMPILE) --python-platform linux include/images/$$image/requirements.in \
+	  -c requirements.txt -c requirements-dev.txt -o include/images/$$image/requirements.txt; done
+
+down: ## Stop everything this project started, and nothing else
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local_site down; $(TEST_SITE) $(BIN)/python -m local_site down; fi
+
+clean: down ## Remove everything that make made
+	@rm -rf .local_site build .cache $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,76 @@
+"""Runs one step: read the request, do it, leave `result.json`, exit with a code that means something."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from edge_runner import protocol
+from edge_runner.protocol import Dirs, StepError
+
+
+def main(dirs: Dirs) -> int:
+    """Run the step named in the request.
+
+    Returns:
+        The container's exit code: `EXIT_SUCCEEDED` or `EXIT_REFUSED`.
+    """
+    message = protocol.read_message((dirs.code / protocol.REQUEST_NAME).read_bytes(), "the request")
+    step = str(message["step"])
+    (dirs.job / protocol.RESULT_NAME).unlink(missing_ok=True)
+    secrets = take_secrets(dirs)
+    try:
+        value = run_step(step, message["request"], secrets, dirs)
+    except StepError as error:
+        print(f"{step}: {error.kind}: {error.message}", flush=True)
+        write_result(dirs, protocol.refused(step, error))
+        return protocol.EXIT_REFUSED
+    write_result(dirs, protocol.succeeded(step, value))
+    return protocol.EXIT_SUCCEEDED
+
+
+def take_secrets(dirs: Dirs) -> dict[str, str]:
+    """Read the secrets and remove their file, so that a script started later cannot read them."""
+    path = dirs.code / protocol.SECRETS_NAME
+    secrets = json.loads(path.read_bytes())
+    path.unlink()
+    return dict(secrets)
+
+
+def run_step(step: str, request: Mapping[str, Any], secrets: Mapping[str, str], dirs: Dirs) -> dict[str, Any]:
+    """Import the step and run it.
+
+    A crash is reported by exception type and place only: the text of a library's exception can hold a row's
+    value, and logs leave the site.
+
+    Raises:
+        StepError: The step's verdict, or kind `StepCrashed`.
+    """
+    try:
+        module = importlib.import_module(f"edge_runner.steps.{step}")
+        return dict(module.run(request, secrets, dirs))
+    except StepError:
+        raise
+    except Exception as error:  # noqa: BLE001  (whatever a library raised must end as one sentence)
+        frames = traceback.extract_tb(error.__traceback__)
+        place = ", ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames[-3:])
+        raise StepError(
+            "StepCrashed",
+            f"The step {step} crashed with {type(error).__name__} at {place}; report it with the task's log.",
+        ) from None
+
+
+def write_result(dirs: Dirs, result: Mapping[str, Any]) -> None:
+    """Leave the result where the worker reads it."""
+    protocol.write_atomically(dirs.job / protocol.RESULT_NAME, protocol.canonical_json(result))
+
+
+if __name__ == "__main__":
+    os.umask(0o022)
+    sys.exit(main(Dirs()))

@@ -1,0 +1,115 @@
+"""What a blob store's refusals mean, and what to do about each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from urllib.parse import parse_qs
+from xml.etree import ElementTree
+
+from urllib3.response import BaseHTTPResponse
+
+from edge_runner.protocol import StepError
+
+PASSING_STATUSES = frozenset({408, 429})
+SIGNATURE_CODES = frozenset({"AuthenticationFailed", "AuthorizationFailure"})
+MAX_ERROR_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class StoreContext:
+    """What a sentence about a store needs; `sas` is never printed."""
+
+    endpoint: str
+    container: str
+    sas: str = field(repr=False)
+    api_version: str
+
+
+class PassingTrouble(Exception):
+    """An answer that the next try may not get.
+
+    Attributes:
+        reason: Status and error code.
+        retry_after_s: Pause that the store asked for, 0 if none.
+    """
+
+    def __init__(self, reason: str, retry_after_s: float) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.retry_after_s = retry_after_s
+
+
+def verdict_for(context: StoreContext, response: BaseHTTPResponse, blob: str | None) -> StepError | PassingTrouble:
+    """Explain an answer other than 200.
+
+    Args:
+        context: The store that gave it.
+        response: The answer, its body not yet read.
+        blob: Name of the blob that was asked for, None for a listing.
+    """
+    body = response.read(MAX_ERROR_BYTES, decode_content=False)
+    code = response.headers.get("x-ms-error-code") or _code_in(body)
+    if response.status >= 500 or response.status in PASSING_STATUSES:
+        retry_after = response.headers.get("Retry-After", "")
+        return PassingTrouble(f"{response.status} {code}".strip(), float(retry_after) if retry_after.isdigit() else 0.0)
+    if blob is not None and (response.status == 412 or code == "BlobNotFound"):
+        return _changed(context, response.status, blob)
+    return StepError("StoreRefused", _refusal(context, response, code))
+
+
+def untrusted_certificate(context: StoreContext) -> StepError:
+    """The error for an endpoint whose certificate is not signed by a trusted authority, or names another host."""
+    return StepError(
+        "StoreRefused",
+        f"The certificate of {context.endpoint} cannot be trusted; put the certificate of the authority that signed it "
+        "into ca_pem of the blob connection.",
+    )
+
+
+def _changed(context: StoreContext, status: int, blob: str) -> StepError:
+    what = "was replaced" if status == 412 else "was deleted"
+    return StepError(
+        "DataChanged",
+        f"The blob {blob!r} in {context.container} {what} after the snapshot; clear the run from snapshot_data.",
+    )
+
+
+def _refusal(context: StoreContext, response: BaseHTTPResponse, code: str) -> str:
+    where = f"The blob store {context.endpoint} refuses the container {context.container}"
+    if code == "ContainerNotFound":
+        return f"{where}: it does not exist; correct the container's name in the blob connection."
+    if response.status == 400 and code == "InvalidHeaderValue":
+        return (
+            f"The blob store {context.endpoint} refuses version {context.api_version} of the service; set api_version "
+            "of the blob connection to one that it supports, such as 2019-02-02."
+        )
+    if response.status == 403:
+        return f"{where}: {_reason_for_403(context, response, code)}"
+    return f"{where}: {response.status} {code}; look the code up in the Blob service's list of error codes."
+
+
+def _reason_for_403(context: StoreContext, response: BaseHTTPResponse, code: str) -> str:
+    fields = parse_qs(context.sas)
+    server_time = parsedate_to_datetime(response.headers["Date"]) if "Date" in response.headers else datetime.now(UTC)
+    if "se" in fields and server_time >= datetime.fromisoformat(fields["se"][0]):
+        return f"the signature expired at {fields['se'][0]}; clear the task, a new one is signed for each try."
+    if "st" in fields and server_time < datetime.fromisoformat(fields["st"][0]):
+        return (
+            f"the signature is valid from {fields['st'][0]} and the store's clock says {server_time:%Y-%m-%dT%H:%M:%SZ}; "
+            "correct the clock of the store or of the worker."
+        )
+    if code in SIGNATURE_CODES:
+        return (
+            f"the signature is wrong ({code}); put the account's present key into the blob connection, and check that "
+            f"the container's name is right and that the store supports version {context.api_version}."
+        )
+    return f"{code or 403}; the signature allows reading and listing, so check the account's own restrictions."
+
+
+def _code_in(body: bytes) -> str:
+    try:
+        return ElementTree.fromstring(body).findtext("Code") or ""
+    except ElementTree.ParseError:
+        return ""

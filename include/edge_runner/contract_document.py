@@ -1,0 +1,118 @@
+"""Reads an Open Data Contract Standard (ODCS v3) document, and refuses what would otherwise be passed over in silence.
+
+The model comes from the package `open-data-contract-standard`. It ignores keys that it does not know, so a misspelt
+rule would never be checked; here every key must be one of the standard's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pydantic
+import yaml
+from open_data_contract_standard.model import OpenDataContractStandard, SchemaObject, SchemaProperty
+
+from edge_runner.protocol import StepError
+
+SUPPORTED_MAJOR = "v3."
+UNSUPPORTED_OF_OBJECT = ("relationships",)
+UNSUPPORTED_OF_PROPERTY = ("relationships", "properties", "items", "map")
+
+
+def invalid(what: str, remedy: str = "remove it, or write it as a rule that is supported (docs)") -> StepError:
+    """The error for a contract that asks for what cannot be checked."""
+    return StepError("ContractInvalid", f"The data contract cannot be checked: {what}; {remedy}.")
+
+
+def parse_table(text: str) -> SchemaObject:
+    """Read a contract for one table.
+
+    Args:
+        text: The YAML document.
+
+    Returns:
+        The contract's only schema object.
+
+    Raises:
+        StepError: kind `ContractInvalid`, when the document is no ODCS v3 contract for one table, has keys that the
+            standard does not know, or asks for something that is not supported.
+    """
+    contract = _parse_document(text)
+    if contract.slaProperties or contract.slaDefaultElement:
+        raise invalid("slaProperties are not supported")
+    tables = contract.schema_ or []
+    if len(tables) != 1:
+        raise invalid(f"schema describes {len(tables)} tables, expected one", "write one contract per table")
+    (table,) = tables
+    _refuse_fields(table, UNSUPPORTED_OF_OBJECT, f"table {table.name!r}")
+    if not table.properties:
+        raise invalid(f"table {table.name!r} has no properties", "describe its columns")
+    for column in table.properties:
+        _check_property(column)
+    names = [column_name(column) for column in table.properties]
+    for name in names:
+        if names.count(name) > 1:
+            raise invalid(f"column {name!r} is described {names.count(name)} times", "describe it once")
+    return table
+
+
+def column_name(column: SchemaProperty) -> str:
+    """The column's name in the data: its physical name if it has one."""
+    return column.physicalName or column.name or ""
+
+
+def _parse_document(text: str) -> OpenDataContractStandard:
+    try:
+        document = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        place = getattr(error, "problem_mark", None)
+        where = f"line {place.line + 1}" if place else "the document"
+        raise invalid(f"{where} is no YAML", "correct the indentation and quotes there") from error
+    if not isinstance(document, dict) or document.get("kind") != "DataContract":
+        raise invalid("it is no ODCS document", "start it with `kind: DataContract` and `apiVersion: v3.1.0`")
+    version = str(document.get("apiVersion"))
+    if not version.startswith(SUPPORTED_MAJOR):
+        raise invalid(f"its apiVersion is {version}, expected v3", "migrate it to ODCS v3")
+    try:
+        contract = OpenDataContractStandard.model_validate(document)
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise invalid(f"{place}: {first['msg']}", "correct it there") from error
+    for key in unknown_keys(document, contract.model_dump(by_alias=True, exclude_unset=True), ""):
+        raise invalid(f"{key} is no key of the standard", "correct its spelling or remove it")
+    return contract
+
+
+def unknown_keys(raw: Any, known: Any, place: str) -> Iterator[str]:
+    """Yield the paths of the keys that the standard's model dropped.
+
+    Args:
+        raw: The document as written.
+        known: The same part of the document as the model understood it.
+        place: Path of this part, with a dot at its end; empty at the top.
+    """
+    if isinstance(raw, dict) and isinstance(known, dict):
+        for key, value in raw.items():
+            if key in known:
+                yield from unknown_keys(value, known[key], f"{place}{key}.")
+            else:
+                yield f"{place}{key}"
+    elif isinstance(raw, list) and isinstance(known, list):
+        for number, (value, understood) in enumerate(zip(raw, known, strict=True)):
+            yield from unknown_keys(value, understood, f"{place}{number}.")
+
+
+def _check_property(column: SchemaProperty) -> None:
+    if not column.name:
+        raise invalid("a property has no name", "name it as the column in the data")
+    _refuse_fields(column, UNSUPPORTED_OF_PROPERTY, f"column {column.name!r}")
+    if column.semanticType not in (None, "column", "dimension"):
+        raise invalid(f"column {column.name!r} has semanticType {column.semanticType!r}, which is no column of the data")
+
+
+def _refuse_fields(element: SchemaObject | SchemaProperty, fields: tuple[str, ...], what: str) -> None:
+    for field in fields:
+        if getattr(element, field):
+            raise invalid(f"{field} of {what} is not supported")

@@ -1,0 +1,109 @@
+"""The list of what leaves the site: made by the export step, checked again by the worker, defined once.
+
+A listing is a list of `{"path", "size", "sha256"}`; paths are relative to the bundle, `/` between segments.
+Its digest names the bundle.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
+from hashlib import sha256
+from typing import Any, TypedDict
+
+from edge_runner.protocol import canonical_json
+
+BUNDLE_NAME = "bundle"
+"""The directory of the export job that leaves."""
+METRICS_PATH = "metrics.jsonl"
+EVALUATION_PATH = "evaluation.json"
+LISTING_PATH = "bundle.json"
+"""Where the listing itself is kept beside the files; not part of the bundle."""
+MODEL_PREFIX = "model/"
+MODEL_FILE_PATH = "model/MLmodel"
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\\]")
+
+
+class ListedFile(TypedDict):
+    """One file of a bundle."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+def bundle_digest(files: Iterable[ListedFile]) -> str:
+    """The SHA-256, in hex, of the listing's canonical JSON in order of paths: the identity of a bundle."""
+    return sha256(canonical_json(sorted(files, key=lambda file: file["path"]))).hexdigest()
+
+
+def objection(files: Any, allow: Sequence[str], max_size_bytes: int) -> str | None:
+    """Why these files may not leave the site.
+
+    Args:
+        files: The listing, or anything a container sent in its place.
+        allow: Patterns of paths that may leave; `*` stays within a segment, `**` is any number of segments.
+        max_size_bytes: The most that all files together may hold.
+
+    Returns:
+        One sentence about the first file that may not leave, with the remedy; None when all may.
+    """
+    if not isinstance(files, list) or not all(_is_listed_file(file) for file in files):
+        return "The list of exported files is malformed; use the same release on the site and on the worker."
+    paths = [file["path"] for file in files]
+    for path in paths:
+        if reason := path_objection(path, allow):
+            return reason
+    if len(set(paths)) != len(paths):
+        return "The list of exported files names a file twice; clear export_model to list them again."
+    return size_objection(sum(file["size"] for file in files), max_size_bytes)
+
+
+def path_objection(path: str, allow: Sequence[str]) -> str | None:
+    """Why a file of this path may not leave the site; None when it may."""
+    segments = path.split("/")
+    if _UNPRINTABLE.search(path) or any(
+        part in ("", ".", "..") or part.startswith(".wh.") for part in segments
+    ):
+        return (
+            f"{path!r} is no plain relative path and may not leave the site; let the script use a plain name."
+        )
+    if not any(_matches(segments, pattern.split("/")) for pattern in allow):
+        return (
+            f"{path} is not on the list of what may leave the site ({', '.join(allow)}); "
+            "keep it out of EDGE_MODEL_DIR, or allow its name in the DAG if it holds no data."
+        )
+    return None
+
+
+def size_objection(size_bytes: int, max_size_bytes: int) -> str | None:
+    """Why a bundle of this size may not leave the site; None when it may."""
+    if size_bytes <= max_size_bytes:
+        return None
+    return (
+        f"The bundle holds {size_bytes} bytes, at most {max_size_bytes} may leave the site; "
+        "make the model smaller or raise the limit in the DAG."
+    )
+
+
+def _is_listed_file(file: Any) -> bool:
+    return (
+        isinstance(file, dict)
+        and file.keys() == {"path", "size", "sha256"}
+        and isinstance(file["path"], str)
+        and type(file["size"]) is int
+        and file["size"] >= 0
+        and isinstance(file["sha256"], str)
+        and _SHA256.fullmatch(file["sha256"]) is not None
+    )
+
+
+def _matches(segments: Sequence[str], pattern: Sequence[str]) -> bool:
+    if not pattern:
+        return not segments
+    if pattern[0] == "**":
+        return any(_matches(segments[skipped:], pattern[1:]) for skipped in range(len(segments) + 1))
+    return bool(segments) and fnmatchcase(segments[0], pattern[0]) and _matches(segments[1:], pattern[1:])

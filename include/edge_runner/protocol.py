@@ -1,0 +1,127 @@
+"""The wire between the worker and a container on the site: one definition, used by both ends.
+
+A container gets its work on standard input (see `bootstrap.py`): one JSON header line, then a tar with the
+code, `request.json` and `secrets.json`. It answers with one file, `result.json`, written atomically. Both
+carry the protocol's version; an unknown version fails and names both.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+PROTOCOL = 1
+
+EXIT_SUCCEEDED = 0
+EXIT_REFUSED = 1
+"""The step ended with a sentence in `result.json`."""
+EXIT_NOT_DELIVERED = 75
+"""The input on stdin was incomplete (EX_TEMPFAIL of sysexits.h): nothing ran, deliver it again."""
+
+CODE_DIR = "/edge/code"
+DATA_DIR = "/edge/data"
+INPUTS_DIR = "/edge/inputs"
+JOB_VOLUME_DIR = "/edge/job"
+CACHE_VOLUME_DIR = "/edge/cache"
+WORK_NAME = "work"
+"""The one directory of a volume that the job's user may write; the volume's root belongs to root and holds
+what a job must not forge.
+"""
+JOB_DIR = f"{JOB_VOLUME_DIR}/{WORK_NAME}"
+CACHE_DIR = f"{CACHE_VOLUME_DIR}/{WORK_NAME}"
+
+PACKAGE_NAME = "edge_runner"
+MODEL_CODE_NAME = "model"
+REQUEST_NAME = "request.json"
+SECRETS_NAME = "secrets.json"
+RESULT_NAME = "result.json"
+
+
+@dataclass(frozen=True)
+class Dirs:
+    """Where a step finds its files; the defaults are the container's."""
+
+    job: Path = Path(JOB_DIR)
+    """The job's own volume, read-write: results, models, checkpoints."""
+    data: Path = Path(DATA_DIR)
+    """The staged data, read-only."""
+    cache: Path = Path(CACHE_DIR)
+    """The site's content-addressed cache; mounted for staging only."""
+    inputs: Path = Path(INPUTS_DIR)
+    """Job volumes of earlier steps, read-only, one directory each."""
+    code: Path = Path(CODE_DIR)
+    """What arrived on standard input."""
+
+
+@dataclass
+class StepError(Exception):
+    """A step's verdict against going on.
+
+    Attributes:
+        kind: The name of a class in `edge_training.errors`; it decides whether the task is retried.
+        message: One sentence: what, where, expected, got and the remedy. Never a row's value.
+        details: A small JSON-able report of aggregates.
+    """
+
+    kind: str
+    message: str
+    details: dict[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.message
+
+
+def succeeded(step: str, value: Mapping[str, Any]) -> dict[str, Any]:
+    """The result of a step that did its work."""
+    return {"protocol": PROTOCOL, "step": step, "outcome": "succeeded", "value": dict(value)}
+
+
+def refused(step: str, error: StepError) -> dict[str, Any]:
+    """The result of a step that ended with a sentence."""
+    return {
+        "protocol": PROTOCOL,
+        "step": step,
+        "outcome": "refused",
+        "error": {"kind": error.kind, "message": error.message, "details": error.details},
+    }
+
+
+def canonical_json(value: object) -> bytes:
+    """JSON with one spelling: sorted keys, no spaces, UTF-8; the form that digests are taken of."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that a reader sees all of it or none of it."""
+    partial = path.with_name(f".{path.name}.partial")
+    with partial.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def read_message(raw: bytes, origin: str) -> dict[str, Any]:
+    """Decode a request or result and check its protocol version.
+
+    Raises:
+        StepError: kind `ProtocolMismatch`, when it is not JSON or of another version.
+    """
+    try:
+        message = json.loads(raw)
+        version = message["protocol"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise StepError(
+            "ProtocolMismatch",
+            f"{origin} is no message of protocol {PROTOCOL}; clear the task to run the step again.",
+        ) from error
+    if version != PROTOCOL:
+        raise StepError(
+            "ProtocolMismatch",
+            f"{origin} speaks protocol {version}, expected {PROTOCOL}; use the same release on both ends.",
+        )
+    return dict(message)

@@ -1,0 +1,143 @@
+"""Runs a user's script in the container: plain files and variables in, its lines out, one sentence when it
+fails.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from edge_runner.protocol import MODEL_CODE_NAME, Dirs
+
+LAST_LINES = 50
+GRACE_S = 20
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "POLARS_MAX_THREADS",
+    "NUMEXPR_NUM_THREADS",
+)
+HINTS = (
+    (
+        re.compile(r"Read-only file system|Permission denied", re.IGNORECASE),
+        "it may write only under EDGE_MODEL_DIR, EDGE_CHECKPOINT_DIR, EDGE_METRICS_FILE and /tmp",
+    ),
+    (
+        re.compile(
+            r"Network is unreachable|Name or service not known|Temporary failure in name resolution",
+            re.IGNORECASE,
+        ),
+        "edge jobs have no network: put what it downloads into the runtime image or beside the script",
+    ),
+    (
+        re.compile(r"ModuleNotFoundError|No module named"),
+        "add the missing package to the training runtime's requirements",
+    ),
+    (re.compile(r"No space left on device"), "free disk on the site or raise the step's scratch space"),
+)
+DEFAULT_HINT = "see its last lines in the task's log"
+
+
+@dataclass(frozen=True)
+class ScriptEnd:
+    """How a script ended.
+
+    Attributes:
+        exit_code: Its exit code; negative for a signal.
+        last_lines: What it wrote last.
+        timed_out: Whether it was ended at its time limit.
+    """
+
+    exit_code: int
+    last_lines: tuple[str, ...]
+    timed_out: bool
+
+
+def environment(dirs: Dirs, variables: Mapping[str, str], threads: int) -> dict[str, str]:
+    """All a script sees: the image's paths, pinned threads and hash seed, and the `EDGE_*` variables."""
+    inherited = {
+        name: os.environ[name]
+        for name in ("PATH", "PYTHONPATH", "LANG", "NVIDIA_VISIBLE_DEVICES")
+        if name in os.environ
+    }
+    pinned = {name: str(threads) for name in THREAD_VARIABLES}
+    return (
+        inherited
+        | pinned
+        | {"HOME": "/tmp", "PYTHONHASHSEED": "0", "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+        | dict(variables)
+    )
+
+
+def run_script(
+    dirs: Dirs, script: str, variables: Mapping[str, str], threads: int, time_limit_s: float
+) -> ScriptEnd:
+    """Run `script` of the model's code with Python, passing its lines on as they come.
+
+    A SIGTERM to the container reaches the script, which may use the grace period to leave a checkpoint.
+    """
+    folder = dirs.code / MODEL_CODE_NAME
+    process = subprocess.Popen(
+        [sys.executable, script],
+        cwd=folder,
+        env=environment(dirs, variables, threads),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="backslashreplace",
+    )
+    assert process.stdout is not None  # it was asked for above
+    last_lines: deque[str] = deque(maxlen=LAST_LINES)
+    reader = threading.Thread(target=pass_on, args=(process.stdout, last_lines), daemon=True)
+    reader.start()
+    signal.signal(signal.SIGTERM, lambda *_: process.send_signal(signal.SIGTERM))
+    timed_out = not ended_within(process, time_limit_s)
+    if timed_out:
+        process.terminate()
+        if not ended_within(process, GRACE_S):
+            process.kill()
+    exit_code = process.wait()
+    reader.join(GRACE_S)
+    return ScriptEnd(exit_code, tuple(last_lines), timed_out)
+
+
+def pass_on(lines: IO[str], last_lines: deque[str]) -> None:
+    """Write the script's lines to the container's log and remember the last ones."""
+    for line in lines:
+        sys.stdout.write(line)
+        sys.stdout.flush()
+        last_lines.append(line.rstrip("\n"))
+
+
+def ended_within(process: subprocess.Popen[str], limit_s: float) -> bool:
+    """Whether the process ends in time."""
+    try:
+        process.wait(limit_s)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+def hint(last_lines: tuple[str, ...]) -> str:
+    """The remedy that a script's last lines suggest."""
+    text = "\n".join(last_lines)
+    return next((remedy for pattern, remedy in HINTS if pattern.search(text)), DEFAULT_HINT)
+
+
+def script_exists(dirs: Dirs, script: str) -> bool:
+    """Whether the model's code has this script."""
+    path = Path(script)
+    return (
+        not path.is_absolute() and ".." not in path.parts and (dirs.code / MODEL_CODE_NAME / path).is_file()
+    )

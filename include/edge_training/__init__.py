@@ -1,0 +1,1 @@
+"""The domain: what each stage of edge training does, in plain Python that knows nothing of Airflow."""

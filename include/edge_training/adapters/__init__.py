@@ -1,0 +1,1 @@
+"""The real parts behind the ports: Docker over SSH, MLflow, an OCI registry."""

@@ -1,0 +1,158 @@
+"""Pure translation between our values and Docker's Engine API (v1.41): what is asked of the daemon and what
+it says.
+
+Source: Docker Engine API v1.41, `POST /containers/create` and `GET /containers/{id}/json`.
+"""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Mapping
+from typing import Any
+
+from edge_runner.protocol import CODE_DIR, WORK_NAME
+from edge_training.adapters.ssh import LOOPBACK
+from edge_training.ports.edge_host import (
+    JOB_USER_ID,
+    ContainerSpec,
+    ContainerState,
+    Limits,
+    Mount,
+    ServiceSpec,
+)
+
+CODE_SIZE_BYTES = 64 * 2**20
+RUNNING_STATES = ("running", "paused", "restarting")
+
+
+def job_config(
+    spec: ContainerSpec, mount_sources: Mapping[Mount, str], network: str, extra_hosts: list[str]
+) -> dict[str, Any]:
+    """The body of `containers/create` for an edge job: a sandbox that reads its work from standard input.
+
+    Args:
+        spec: The job.
+        mount_sources: Host directory of each mount that shows only a part of its volume.
+        network: `none`, or the storage network's name.
+        extra_hosts: Lines for the container's hosts file.
+    """
+    owner = f"uid={JOB_USER_ID},gid={JOB_USER_ID}"
+    host_config = sandbox(spec.limits) | {
+        "NetworkMode": network,
+        "ExtraHosts": extra_hosts,
+        "Mounts": [mount_config(mount, mount_sources.get(mount)) for mount in spec.mounts],
+        "Tmpfs": {
+            CODE_DIR: f"rw,nosuid,nodev,noexec,size={CODE_SIZE_BYTES},mode=0700,{owner}",
+            "/tmp": f"rw,nosuid,nodev,size={spec.limits.scratch_bytes},mode=0700,{owner}",
+        },
+    }
+    return {
+        "Image": spec.image,
+        "Entrypoint": [],
+        "Cmd": list(spec.command),
+        "User": f"{JOB_USER_ID}:{JOB_USER_ID}",
+        "WorkingDir": "/tmp",
+        "Env": [f"{name}={value}" for name, value in spec.environment.items()],
+        "Labels": dict(spec.labels),
+        "AttachStdin": True,
+        "OpenStdin": True,
+        "StdinOnce": True,
+        "HostConfig": host_config,
+    }
+
+
+def service_config(spec: ServiceSpec) -> dict[str, Any]:
+    """The body of `containers/create` for a model service, published on the VM's loopback address only."""
+    port = f"{spec.container_port}/tcp"
+    binding = {"HostIp": LOOPBACK, "HostPort": str(spec.host_port) if spec.host_port else ""}
+    host_config = sandbox(spec.limits) | {
+        "PortBindings": {port: [binding]},
+        "RestartPolicy": {"Name": "unless-stopped"},
+        "Tmpfs": {"/tmp": f"rw,nosuid,nodev,size={spec.limits.scratch_bytes}"},
+    }
+    return {
+        "Image": spec.image,
+        "User": f"{JOB_USER_ID}:{JOB_USER_ID}",
+        "Labels": dict(spec.labels),
+        "ExposedPorts": {port: {}},
+        "HostConfig": host_config,
+    }
+
+
+def sandbox(limits: Limits) -> dict[str, Any]:
+    """What every container of ours may not do, and how much it may use."""
+    config: dict[str, Any] = {
+        "Init": True,
+        "ReadonlyRootfs": True,
+        "CapDrop": ["ALL"],
+        "SecurityOpt": ["no-new-privileges"],
+        "NanoCpus": int(limits.cpus * 1e9),
+        "Memory": limits.memory_bytes,
+        "MemorySwap": limits.memory_bytes,
+        "PidsLimit": limits.pids,
+        "ShmSize": limits.shared_memory_bytes,
+        "LogConfig": {"Type": "json-file", "Config": {}},
+    }
+    if limits.gpu_ids:
+        config["DeviceRequests"] = [
+            {"Driver": "nvidia", "DeviceIDs": list(limits.gpu_ids), "Capabilities": [["gpu"]]}
+        ]
+    return config
+
+
+def mount_config(mount: Mount, source: str | None) -> dict[str, Any]:
+    """One entry of `HostConfig.Mounts`: a volume, or a part of one as the directory it has on the VM."""
+    if source is None:
+        return {"Type": "volume", "Source": mount.volume, "Target": mount.target, "ReadOnly": mount.read_only}
+    return {"Type": "bind", "Source": source, "Target": mount.target, "ReadOnly": mount.read_only}
+
+
+def container_state(shown: Mapping[str, Any]) -> ContainerState:
+    """What `containers/{id}/json` says, in our words."""
+    state = shown["State"]
+    status = state["Status"]
+    bindings = [
+        binding for found in (shown["NetworkSettings"].get("Ports") or {}).values() for binding in found or []
+    ]
+    return ContainerState(
+        name=shown["Name"].lstrip("/"),
+        status="running"
+        if status in RUNNING_STATES
+        else "dead"
+        if status in ("dead", "removing")
+        else status,
+        exit_code=state["ExitCode"],
+        out_of_memory=state["OOMKilled"],
+        image=shown["Config"]["Image"],
+        labels=shown["Config"]["Labels"] or {},
+        memory_limit_bytes=shown["HostConfig"]["Memory"],
+        host_port=int(bindings[0]["HostPort"]) if bindings else None,
+    )
+
+
+def work_directory() -> bytes:
+    """A tar that gives a volume its one directory that the job's user may write."""
+    return directory_tar(WORK_NAME, JOB_USER_ID)
+
+
+def directory_tar(name: str, owner_id: int) -> bytes:
+    """A tar of one empty directory."""
+    member = tarfile.TarInfo(name)
+    member.type, member.mode, member.uid, member.gid = tarfile.DIRTYPE, 0o755, owner_id, owner_id
+    return tar_of(member, b"")
+
+
+def file_tar(name: str, content: bytes) -> bytes:
+    """A tar of one root-owned file that everyone reads."""
+    member = tarfile.TarInfo(name)
+    member.size, member.mode = len(content), 0o644
+    return tar_of(member, content)
+
+
+def tar_of(member: tarfile.TarInfo, content: bytes) -> bytes:
+    """A tar with one member."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        archive.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()

@@ -1,0 +1,289 @@
+"""The model registry over MLflow's client: one run and one version per training, complete or not at all.
+
+Looked up by the tag `training_key`, then created, filled, verified, and only then marked with the tag
+`state`. Every call is safe to repeat, so what a crash or an outage interrupts is simply done again. When two
+writers race, the version with the lowest number stays and the others are deleted: MLflow numbers versions in
+the order of their creation, so all writers agree which one that is.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edge_runner.listing import LISTING_PATH, ListedFile, bundle_digest
+from edge_runner.protocol import canonical_json
+from edge_training import bundle as bundles
+from edge_training.adapters.mlflow_session import MlflowSession, unless_absent, unless_existing
+from edge_training.errors import ExportRefused, ModelRegistryRefused, ModelRegistryUnavailable
+from edge_training.ports.model_registry import (
+    BUNDLE_DIGEST_TAG,
+    CHAMPION_ALIAS,
+    STATE_REGISTERED,
+    STATE_TAG,
+    TRAINING_KEY_TAG,
+    ModelVersion,
+    Registration,
+)
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+    from mlflow.entities.model_registry import ModelVersion as MlflowVersion
+
+MODEL_ARTIFACT = "model"
+CREATION_LIMIT_S = 60
+METRICS_PER_BATCH = 800
+PARAMS_PER_BATCH = 100
+_QUOTABLE = re.compile(r"[^'\"`\\]+")
+
+
+class MlflowRegistry:
+    """An MLflow server; implements `ModelRegistry`."""
+
+    def __init__(self, session: MlflowSession) -> None:
+        """Use the server of a session; nothing is sent yet."""
+        self._session = session
+
+    def find(self, name: str, training_key: str) -> ModelVersion | None:
+        """See `ModelRegistry.find`."""
+        versions = self._session.call(lambda client: _search_versions(client, name, training_key))
+        return next((version for version in versions if STATE_TAG in version.tags), None)
+
+    def get(self, name: str, version: str) -> ModelVersion | None:
+        """See `ModelRegistry.get`."""
+        return self._session.call(lambda client: _get_version(client, name, version))
+
+    def register(self, registration: Registration) -> ModelVersion:
+        """See `ModelRegistry.register`."""
+        files = bundles.read_listing(registration.bundle)
+        return self._session.call(lambda client: _Registering(client, registration, files).run())
+
+    def set_tags(self, version: ModelVersion, tags: Mapping[str, str]) -> ModelVersion:
+        """See `ModelRegistry.set_tags`."""
+        return self._session.call(lambda client: _set_tags(client, version, tags))
+
+    def champion(self, name: str) -> ModelVersion | None:
+        """See `ModelRegistry.champion`."""
+        return self._session.call(lambda client: _get_champion(client, name))
+
+    def promote(self, version: ModelVersion) -> None:
+        """See `ModelRegistry.promote`."""
+        self._session.call(
+            lambda client: client.set_registered_model_alias(version.name, CHAMPION_ALIAS, version.version)
+        )
+
+    def fetch(self, version: ModelVersion, store: Path) -> Path:
+        """See `ModelRegistry.fetch`."""
+        store.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=store, prefix=".fetch-") as directory:
+            files = self._session.call(lambda client: _download(client, version, Path(directory), store))
+            try:
+                return bundles.pack(Path(directory), files, store)
+            except ExportRefused as error:
+                raise _changed(version) from error
+
+
+class _Registering:
+    """One registration on its way, from whatever an earlier try left to a finished version."""
+
+    def __init__(self, client: MlflowClient, registration: Registration, files: Sequence[ListedFile]) -> None:
+        self._client = client
+        self._registration = registration
+        self._files = files
+        self._tags = {
+            **registration.tags,
+            TRAINING_KEY_TAG: registration.training_key,
+            BUNDLE_DIGEST_TAG: bundle_digest(files),
+        }
+
+    def run(self) -> ModelVersion:
+        """Find, complete or make the version."""
+        version = self._elect()
+        if version is None:
+            self._ensure_model()
+            run = self._find_or_create_run()
+            self._fill_run(run.info.run_id)
+            self._create_version(run)
+            version = self._elect()
+        if version is None:
+            raise ModelRegistryUnavailable(
+                f"A version of {self._registration.name} vanished; it is made again."
+            )
+        if STATE_TAG in version.tags:
+            return version
+        self._fill_run(version.run_id)
+        self._verify(_set_tags(self._client, version, self._differing(version)))
+        return _set_tags(self._client, version, {STATE_TAG: STATE_REGISTERED})
+
+    def _elect(self) -> ModelVersion | None:
+        """The one version that stays; others are left by writers that raced and are deleted."""
+        versions = _search_versions(self._client, self._registration.name, self._registration.training_key)
+        versions.sort(key=lambda version: (STATE_TAG not in version.tags, int(version.version)))
+        for loser in versions[1:]:
+            unless_absent(self._client.delete_model_version, loser.name, loser.version)
+            if loser.run_id != versions[0].run_id:
+                unless_absent(self._client.delete_run, loser.run_id)
+        return versions[0] if versions else None
+
+    def _ensure_model(self) -> None:
+        name = self._registration.name
+        if _get_model(self._client, name) is None:
+            unless_existing(self._client.create_registered_model, name)
+
+    def _find_or_create_run(self) -> Run:
+        experiment_id = self._ensure_experiment()
+        key = self._registration.training_key
+        runs = self._client.search_runs(
+            [experiment_id], f"tags.{TRAINING_KEY_TAG} = '{key}'", order_by=["attributes.start_time ASC"]
+        )
+        if runs:
+            return runs[0]
+        return self._client.create_run(experiment_id, tags=self._tags, run_name=key[:12])
+
+    def _ensure_experiment(self) -> str:
+        name = self._registration.name
+        experiment = self._client.get_experiment_by_name(name)
+        if experiment is None:
+            unless_existing(self._client.create_experiment, name)
+            experiment = self._client.get_experiment_by_name(name)
+        if experiment is None:
+            raise ModelRegistryRefused(f"The experiment {name} was deleted; restore it in MLflow.")
+        return str(experiment.experiment_id)
+
+    def _fill_run(self, run_id: str) -> None:
+        """Write metrics, parameters and files into the run, unless that was done to the end before."""
+        run = self._client.get_run(run_id)
+        if STATE_TAG in run.data.tags:
+            return
+        self._log_numbers(run)
+        self._upload(run_id)
+        self._client.set_terminated(run_id)
+        self._client.set_tag(run_id, STATE_TAG, STATE_REGISTERED)
+
+    def _log_numbers(self, run: Run) -> None:
+        """Write metrics and parameters; the fixed time stamp makes MLflow know a point it already has."""
+        from mlflow.entities import Metric, Param, RunTag
+
+        time_ms = run.info.start_time
+        points = [
+            Metric(point.name, point.value, time_ms, point.step) for point in self._registration.metrics
+        ]
+        params = [Param(name, value) for name, value in sorted(self._registration.params.items())]
+        self._client.log_batch(run.info.run_id, tags=[RunTag(*tag) for tag in self._tags.items()])
+        for start in range(0, len(points), METRICS_PER_BATCH):
+            self._client.log_batch(run.info.run_id, metrics=points[start : start + METRICS_PER_BATCH])
+        for start in range(0, len(params), PARAMS_PER_BATCH):
+            self._client.log_batch(run.info.run_id, params=params[start : start + PARAMS_PER_BATCH])
+
+    def _upload(self, run_id: str) -> None:
+        """Send the bundle's files and hold the sizes on the server against the listing."""
+        with tempfile.TemporaryDirectory(
+            dir=self._registration.bundle.parent, prefix=".upload-"
+        ) as directory:
+            bundles.unpack(self._registration.bundle, Path(directory))
+            (Path(directory) / LISTING_PATH).write_bytes(canonical_json(self._files))
+            self._client.log_artifacts(run_id, directory)
+        sizes = dict(_artifact_sizes(self._client, run_id))
+        for file in self._files:
+            if sizes.get(file["path"]) != file["size"]:
+                raise ModelRegistryUnavailable(
+                    f"MLflow has {sizes.get(file['path'], 'no')} bytes of {file['path']} in run {run_id}, "
+                    f"{file['size']} were sent; they are sent again."
+                )
+
+    def _create_version(self, run: Run) -> None:
+        self._client.create_model_version(
+            self._registration.name,
+            source=f"{run.info.artifact_uri}/{MODEL_ARTIFACT}",
+            run_id=run.info.run_id,
+            tags=self._tags,
+            description=self._registration.description,
+            await_creation_for=CREATION_LIMIT_S,
+        )
+
+    def _differing(self, version: ModelVersion) -> dict[str, str]:
+        return {name: value for name, value in self._tags.items() if version.tags.get(name) != value}
+
+    def _verify(self, version: ModelVersion) -> None:
+        """Make sure that the version reads back as it was written."""
+        wrong = sorted(self._differing(version))
+        if wrong:
+            raise ModelRegistryUnavailable(
+                f"{version.name} version {version.version} has other values of {', '.join(wrong)} "
+                "than written; they are written again."
+            )
+
+
+def _search_versions(client: MlflowClient, name: str, training_key: str) -> list[ModelVersion]:
+    for text in (name, training_key):
+        if not _QUOTABLE.fullmatch(text):
+            raise ModelRegistryRefused(f"{text!r} is no name for MLflow; use letters, digits, '_' and '-'.")
+    query = f"name = '{name}' and tags.{TRAINING_KEY_TAG} = '{training_key}'"
+    return [_version(found) for found in client.search_model_versions(query)]
+
+
+def _get_version(client: MlflowClient, name: str, version: str) -> ModelVersion | None:
+    found = unless_absent(client.get_model_version, name, version)
+    return None if found is None else _version(found)
+
+
+def _get_model(client: MlflowClient, name: str) -> Any:
+    return unless_absent(client.get_registered_model, name)
+
+
+def _get_champion(client: MlflowClient, name: str) -> ModelVersion | None:
+    model = _get_model(client, name)
+    version = None if model is None else model.aliases.get(CHAMPION_ALIAS)
+    return None if version is None else _get_version(client, name, str(version))
+
+
+def _set_tags(client: MlflowClient, version: ModelVersion, tags: Mapping[str, str]) -> ModelVersion:
+    for name, value in tags.items():
+        client.set_model_version_tag(version.name, version.version, name, value)
+    return _version(client.get_model_version(version.name, version.version))
+
+
+def _version(found: MlflowVersion) -> ModelVersion:
+    return ModelVersion(
+        found.name, str(found.version), dict(found.tags), str(found.run_id), str(found.source)
+    )
+
+
+def _artifact_sizes(
+    client: MlflowClient, run_id: str, directory: str | None = None
+) -> Iterator[tuple[str, int | None]]:
+    for entry in client.list_artifacts(run_id, directory):
+        if entry.is_dir:
+            yield from _artifact_sizes(client, run_id, entry.path)
+        else:
+            yield entry.path, entry.file_size
+
+
+def _download(client: MlflowClient, version: ModelVersion, directory: Path, store: Path) -> list[ListedFile]:
+    """Bring the version's files into a directory, unless the store has its bundle; gives the listing."""
+    listing_file = client.download_artifacts(version.run_id, LISTING_PATH, str(directory))
+    try:
+        files = bundles.check_listing(json.loads(Path(listing_file).read_bytes()), ("**",))
+    except (ValueError, ExportRefused) as error:
+        raise _changed(version) from error
+    digest = bundle_digest(files)
+    if digest != version.tags.get(BUNDLE_DIGEST_TAG):
+        raise _changed(version)
+    if not bundles.is_intact(bundles.bundle_path(store, digest), files):
+        for file in files:
+            target = directory / file["path"]
+            target.parent.mkdir(parents=True, exist_ok=True)
+            Path(client.download_artifacts(version.run_id, file["path"], str(target.parent))).replace(target)
+    return files
+
+
+def _changed(version: ModelVersion) -> ModelRegistryRefused:
+    return ModelRegistryRefused(
+        f"The files of {version.name} version {version.version} in MLflow are not those registered; "
+        "delete the version and register the model again."
+    )

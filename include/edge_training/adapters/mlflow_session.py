@@ -1,0 +1,184 @@
+"""A session with an MLflow server: its settings, its patience, and the names of its errors.
+
+MLflow's client is configured by environment variables only. They are set for the length of one call and
+restored afterwards, so that neither the task's environment nor another server's session is touched. The
+client's own retries (four minutes of them) are off: a whole call is safe to repeat, so it is repeated here,
+for a bounded time.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+from edge_training.errors import EdgeError, ModelRegistryRefused, ModelRegistryUnavailable
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+T = TypeVar("T")
+
+_LONGEST_PAUSE_S = 8.0
+_REASON_LENGTH = 300
+
+
+class MlflowSession:
+    """One MLflow server and who we are there."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        user: str | None = None,
+        password: str | None = None,
+        ca_file: str | None = None,
+        request_timeout_s: int = 60,
+        patience_s: float = 60.0,
+    ) -> None:
+        """Remember the server; nothing is sent and nothing is imported yet.
+
+        Args:
+            url: `http://host:port` or `https://...`.
+            user: Login, if the server asks for one.
+            password: Its password.
+            ca_file: Certificates of a private authority to trust; None for those the machine trusts.
+            request_timeout_s: Longest silence of the server within one request.
+            patience_s: How long a call is repeated while the server does not answer.
+        """
+        self._url = url
+        self._user = user
+        self._patience_s = patience_s
+        self._environment: dict[str, str | None] = {
+            "MLFLOW_TRACKING_USERNAME": user,
+            "MLFLOW_TRACKING_PASSWORD": password,
+            "MLFLOW_TRACKING_TOKEN": None,
+            "MLFLOW_TRACKING_INSECURE_TLS": None,
+            "MLFLOW_TRACKING_SERVER_CERT_PATH": ca_file,
+            "MLFLOW_HTTP_REQUEST_TIMEOUT": str(request_timeout_s),
+            "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+            "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+            "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+        }
+
+    def call(self, action: Callable[[MlflowClient], T]) -> T:
+        """Do something that is safe to repeat, until the server has answered or patience is at its end.
+
+        Raises:
+            ModelRegistryUnavailable: The server did not answer in time.
+            ModelRegistryRefused: It refuses us or the request.
+        """
+        deadline, pause_s = time.monotonic() + self._patience_s, 1.0
+        while True:
+            try:
+                return self._call_once(action)
+            except ModelRegistryUnavailable:
+                if time.monotonic() + pause_s > deadline:
+                    raise
+            time.sleep(pause_s)
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+    def _call_once(self, action: Callable[[MlflowClient], T]) -> T:
+        with _environment(self._environment):
+            from mlflow import MlflowClient
+            from mlflow.exceptions import MlflowException
+            from requests.exceptions import RequestException
+
+            try:
+                return action(MlflowClient(tracking_uri=self._url, registry_uri=self._url))
+            except (MlflowException, RequestException) as error:
+                raise self._named(error) from error
+
+    def _named(self, error: BaseException) -> EdgeError:
+        from requests.exceptions import SSLError
+
+        status = _status(error)
+        if any(isinstance(cause, SSLError) for cause in _causes(error)):
+            return ModelRegistryRefused(
+                f"The certificate of {self._url} is not trusted; give its authority in the connection, "
+                "or correct the host name."
+            )
+        if status is None or status in (408, 429) or status >= 500:
+            return ModelRegistryUnavailable(
+                f"The model registry {self._url} does not answer ({_reason(error)}); "
+                "start it or mend the network."
+            )
+        if status in (401, 403):
+            return ModelRegistryRefused(
+                f"The model registry {self._url} refuses user {self._user!r} ({status}); "
+                "correct login and password of its connection, or give this user the right to edit models."
+            )
+        return ModelRegistryRefused(
+            f"The model registry {self._url} refuses the request ({status}: {_reason(error)}); "
+            "correct the name, tag or parameter it names."
+        )
+
+
+def unless_absent(call: Callable[..., T], *arguments: str) -> T | None:
+    """What a call gives, or None when there is no such thing."""
+    return _unless("RESOURCE_DOES_NOT_EXIST", call, *arguments)
+
+
+def unless_existing(call: Callable[..., T], *arguments: str) -> T | None:
+    """What a call makes, or None when somebody made it before."""
+    return _unless("RESOURCE_ALREADY_EXISTS", call, *arguments)
+
+
+def _unless(error_code: str, call: Callable[..., T], *arguments: str) -> T | None:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return call(*arguments)
+    except MlflowException as error:
+        if error.error_code != error_code:
+            raise
+    return None
+
+
+def _status(error: BaseException) -> int | None:
+    """The HTTP status an error stands for; None when no answer came."""
+    from mlflow.exceptions import ERROR_CODE_TO_HTTP_STATUS, MlflowException
+    from requests.exceptions import HTTPError, RequestException
+
+    for cause in _causes(error):
+        if isinstance(cause, HTTPError) and cause.response is not None:
+            return int(cause.response.status_code)
+        if isinstance(cause, RequestException):
+            return None
+    if isinstance(error, MlflowException):
+        return int(ERROR_CODE_TO_HTTP_STATUS.get(error.error_code, 500))
+    return None
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _reason(error: BaseException) -> str:
+    """The innermost cause, where MLflow's own message repeats the whole chain."""
+    *_, first = _causes(error)
+    return f"{type(first).__name__}: {' '.join(str(first).split())[:_REASON_LENGTH]}"
+
+
+@contextmanager
+def _environment(values: Mapping[str, str | None]) -> Iterator[None]:
+    """Set and unset variables of this process for the length of a block."""
+    before = {name: os.environ.get(name) for name in values}
+    try:
+        _apply(values)
+        yield
+    finally:
+        _apply(before)
+
+
+def _apply(values: Mapping[str, str | None]) -> None:
+    for name, value in values.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value

@@ -1,0 +1,98 @@
+"""Who is who: the keys that say when two jobs are the same one, and every name that follows from a key.
+
+Nothing else in the project builds a container's or volume's name. A key is the SHA-256 of everything that
+decides a step's result, so the same inputs find the job that already ran, and other inputs never do.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from edge_runner.protocol import canonical_json
+
+KEY_LENGTH_IN_NAMES = 40
+CACHE_VOLUME = "edge-cache"
+LABEL_PREFIX = "edge-training"
+
+
+def digest_of(value: Any) -> str:
+    """SHA-256 (hex) over the canonical JSON of `value`."""
+    return hashlib.sha256(canonical_json(value)).hexdigest()
+
+
+def step_key(step: str, **inputs: Any) -> str:
+    """The identity of one step: its name and everything that decides its result."""
+    return digest_of({"step": step, "inputs": inputs})
+
+
+def training_key(
+    data_digest: str,
+    code_digest: str,
+    training_image: str,
+    params: Mapping[str, Any],
+    seed: int,
+    force_nonce: str,
+) -> str:
+    """The identity of one training.
+
+    Args:
+        data_digest: SHA-256 of the manifest.
+        code_digest: SHA-256 of the model's code, see `code_digest`.
+        training_image: Image reference; only its digest counts, so a mirrored registry gives the same key.
+        params: The script's parameters.
+        seed: Seed of all randomness.
+        force_nonce: Empty, or a run's id when the user wants this training although it was done before.
+    """
+    inputs: dict[str, Any] = {
+        "data_digest": data_digest,
+        "code_digest": code_digest,
+        "training_image": image_digest(training_image),
+        "params": dict(params),
+        "seed": seed,
+    }
+    if force_nonce:
+        inputs["force"] = force_nonce
+    return step_key("train", **inputs)
+
+
+def image_digest(reference: str) -> str:
+    """The `sha256:...` part of an image reference."""
+    return reference.rpartition("@")[2]
+
+
+def container_name(step: str, key: str) -> str:
+    """The container, and the volume, of a step."""
+    return f"edge-{step}-{key[:KEY_LENGTH_IN_NAMES]}"
+
+
+def set_aside_name(name: str, number: int) -> str:
+    """What a failed container is renamed to, so that its name is free for the next try."""
+    return f"{name}.failed-{number}"
+
+
+def service_name(model_name: str, role: str = "") -> str:
+    """The container that serves a model; `role` marks the candidate and the previous one."""
+    return f"edge-service-{model_name}" + (f"-{role}" if role else "")
+
+
+def labels(**values: str) -> dict[str, str]:
+    """Docker labels of ours."""
+    return {f"{LABEL_PREFIX}.{name}": value for name, value in values.items()}
+
+
+def read_code(folder: Path) -> dict[str, bytes]:
+    """The files of a folder that travel to the site, by relative path; caches and hidden files stay."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+        and not any(part.startswith((".", "__pycache__")) for part in path.relative_to(folder).parts)
+    }
+
+
+def code_digest(files: Mapping[str, bytes]) -> str:
+    """SHA-256 over paths and contents of code."""
+    return digest_of({path: hashlib.sha256(content).hexdigest() for path, content in files.items()})

@@ -1,0 +1,203 @@
+"""The port to a site's Docker engine: the few calls that every step on a site is made of.
+
+All calls are asynchronous, so that workers and triggers share one client. Each call is safe to repeat; none
+of them waits for a job except `wait`. Lost connections surface as `SiteUnreachable`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+JOB_USER_ID = 65532
+"""Numeric user and group of every container; `nonroot` of the distroless images."""
+
+Status = Literal["created", "running", "exited", "dead"]
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A volume of the site, seen by a container.
+
+    Attributes:
+        volume: The Docker volume's name.
+        target: Absolute path in the container.
+        subpath: Directory inside the volume; empty for the volume itself. Must exist when the container
+            is created.
+        read_only: Whether the container may only read it.
+    """
+
+    volume: str
+    target: str
+    subpath: str = ""
+    read_only: bool = True
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a container may use."""
+
+    cpus: float = 1.0
+    memory_bytes: int = 2 * 2**30
+    pids: int = 256
+    shared_memory_bytes: int = 64 * 2**20
+    scratch_bytes: int = 512 * 2**20
+    gpu_ids: tuple[str, ...] = ()
+
+
+DEFAULT_LIMITS = Limits()
+
+
+@dataclass(frozen=True)
+class BlobForward:
+    """The one address that a container on the storage network can reach.
+
+    Attributes:
+        host: The blob store's host name, as its certificate says.
+        port: Its TCP port.
+        address: What the forwarder dials for it: a name or address that the VM resolves, or `host-
+            gateway` for the VM itself.
+        image: The image the forwarder runs in; any with Python.
+    """
+
+    host: str
+    port: int
+    address: str
+    image: str
+
+
+@dataclass(frozen=True)
+class ContainerSpec:
+    """Everything Docker is told about a job's container.
+
+    Attributes:
+        name: The container's name; Docker's refusal of a second one is the lock.
+        image: Image reference by digest.
+        command: The command; what the job does arrives on standard input.
+        environment: Plain settings, never secrets.
+        mounts: Volumes; those that are not read-only are prepared for the job's user before the start.
+        storage: The blob store to reach, or None for no network at all.
+        limits: CPU, memory and the like.
+        labels: What housekeeping needs to know.
+    """
+
+    name: str
+    image: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    mounts: tuple[Mount, ...] = ()
+    storage: BlobForward | None = None
+    limits: Limits = DEFAULT_LIMITS
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ServiceSpec:
+    """A long-running model service, published on the VM's loopback address.
+
+    Attributes:
+        name: The container's name.
+        image: Serving image by digest.
+        container_port: TCP port the image's server listens on.
+        host_port: TCP port on the VM's loopback address; 0 lets Docker choose one.
+        limits: CPU, memory and the like.
+        labels: Model, version and the like.
+    """
+
+    name: str
+    image: str
+    container_port: int
+    host_port: int
+    limits: Limits = DEFAULT_LIMITS
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ContainerState:
+    """What Docker says of a container."""
+
+    name: str
+    status: Status
+    exit_code: int
+    out_of_memory: bool
+    image: str
+    labels: Mapping[str, str]
+    memory_limit_bytes: int
+    host_port: int | None = None
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """One line of a container's output; `time` is Docker's RFC 3339 stamp with nanoseconds."""
+
+    time: str
+    text: str
+
+
+@dataclass(frozen=True)
+class RegistryLogin:
+    """Who pulls an image; sent to the daemon in a header and stored nowhere."""
+
+    registry: str
+    user: str
+    password: str = field(repr=False)
+
+
+class EdgeHost(Protocol):
+    """A site's Docker engine.
+
+    Every call may raise `SiteUnreachable` (try again) or `SiteRefused` (do not).
+    """
+
+    async def inspect(self, name: str) -> ContainerState | None:
+        """What Docker says of the container, or None when there is none."""
+
+    async def ensure_image(self, reference: str, login: RegistryLogin | None) -> None:
+        """Pull the image unless the site has it.
+
+        Raises:
+            ImageMissing: The registry does not have it or refuses the login.
+        """
+
+    async def create(self, spec: ContainerSpec) -> bool:
+        """Create the container; False when the name is taken.
+
+        Raises:
+            ImageMissing: The site does not have the image.
+        """
+
+    async def start(self, spec: ContainerSpec, payload: bytes) -> None:
+        """Prepare the writable volumes, start the created container and deliver `payload` on its standard
+        input.
+        """
+
+    async def wait(self, name: str) -> ContainerState:
+        """Return when the container no longer runs."""
+
+    def logs(self, name: str, since: str, follow: bool) -> AsyncIterator[LogLine]:
+        """The container's lines from the stamp `since` on (inclusive); all of them when it is empty."""
+
+    async def stop(self, name: str, grace_s: int) -> None:
+        """SIGTERM, then SIGKILL after the grace period; nothing when there is no such container."""
+
+    async def remove(self, name: str) -> None:
+        """Remove the container, stopped or not; its volumes stay. Nothing when there is none."""
+
+    async def rename(self, name: str, new_name: str) -> None:
+        """Give the container another name."""
+
+    async def read_file(self, name: str, path: str) -> bytes | None:
+        """A small file of a container, running or not; None when there is none."""
+
+    async def write_file(self, name: str, path: str, content: bytes) -> None:
+        """Place a small root-owned file into a writable volume of a container."""
+
+    def stream_directory(self, name: str, path: str) -> AsyncIterator[bytes]:
+        """A directory of a container as a tar stream."""
+
+    async def run_service(self, spec: ServiceSpec) -> ContainerState:
+        """Create the service unless its name is taken, then start it; it restarts with the daemon."""
+
+    async def http_status(self, host_port: int, path: str) -> int | None:
+        """What a loopback port of the VM answers to GET; None when nobody does."""

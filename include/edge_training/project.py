@@ -1,0 +1,117 @@
+"""One model's project: the folder a data scientist writes, and what the pipeline has to know about it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_training import identity
+from edge_training.bundle import ALLOWED, MAX_SIZE_BYTES
+from edge_training.errors import BadRequest
+from edge_training.ports.edge_host import DEFAULT_LIMITS, Limits
+
+NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A limit that a metric of the evaluation must keep; give one of the two bounds."""
+
+    metric: str
+    at_most: float | None = None
+    at_least: float | None = None
+
+    def request(self) -> dict[str, float | str]:
+        """The gate as the evaluation step reads it.
+
+        Raises:
+            BadRequest: Not exactly one bound is given.
+        """
+        bounds = {
+            name: value
+            for name, value in (("at_most", self.at_most), ("at_least", self.at_least))
+            if value is not None
+        }
+        if len(bounds) != 1:
+            raise BadRequest(
+                f"The gate on {self.metric} needs exactly one of at_most and at_least; correct the DAG file."
+            )
+        return {"metric": self.metric, **bounds}
+
+
+@dataclass(frozen=True)
+class ModelProject:
+    """What the pipeline has to know about a model.
+
+    Attributes:
+        name: The registered model's name, also the repository of its images: lower-case letters, digits,
+            `_` and `-`.
+        folder: Code that travels to the site: the scripts, the contract, modules beside them.
+        container: Blob container of the data.
+        prefix: Where a partition's blobs are; `{partition}` stands for its key.
+        contract: ODCS file, relative to the folder.
+        training_script: Relative to the folder.
+        evaluation_script: Relative to the folder.
+        seed: Seed of all randomness.
+        gates: Limits that the evaluation must keep.
+        training_limits: CPU, memory and the like for training.
+        training_limit_s: How long training may take.
+        may_leave: Patterns of the files that may leave the site.
+        max_bundle_bytes: How much may leave.
+    """
+
+    name: str
+    folder: Path
+    container: str
+    prefix: str
+    contract: str = "contract.yaml"
+    training_script: str = "train.py"
+    evaluation_script: str = "evaluate.py"
+    seed: int = 20130101
+    gates: tuple[Gate, ...] = ()
+    training_limits: Limits = DEFAULT_LIMITS
+    training_limit_s: int = 4 * 3600
+    may_leave: tuple[str, ...] = ALLOWED
+    max_bundle_bytes: int = MAX_SIZE_BYTES
+
+    def __post_init__(self) -> None:
+        """Refuse a name that a registry would refuse later."""
+        if not NAME.fullmatch(self.name):
+            raise BadRequest(
+                f"The model name {self.name!r} is not allowed; use lower-case letters, digits, '_' and '-'."
+            )
+        if "{partition}" not in self.prefix:
+            raise BadRequest(
+                f"The prefix {self.prefix!r} of {self.name} lacks {{partition}}; every partition needs "
+                "blobs of its own."
+            )
+
+    def partition_prefix(self, key: str) -> str:
+        """Where a partition's blobs are."""
+        return self.prefix.format(partition=key)
+
+    def code(self) -> dict[str, bytes]:
+        """The folder's files, by relative path.
+
+        Raises:
+            BadRequest: There is no such folder.
+        """
+        if not self.folder.is_dir():
+            raise BadRequest(
+                f"The model's folder {self.folder} does not exist; correct `folder` in the DAG file."
+            )
+        return identity.read_code(self.folder)
+
+    def contract_text(self) -> str:
+        """The contract's text.
+
+        Raises:
+            BadRequest: There is no such file.
+        """
+        path = self.folder / self.contract
+        if not path.is_file():
+            raise BadRequest(
+                f"The contract {path} does not exist; add it or correct `contract` in the DAG file."
+            )
+        return path.read_text()

@@ -1,0 +1,33 @@
+"""One run of the pipeline for one partition, as every stage on the site sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from edge_training.ports.edge_host import RegistryLogin
+from edge_training.project import ModelProject
+from edge_training.site import Site
+
+
+@dataclass(frozen=True)
+class PipelineRun:
+    """What all stages of a run share.
+
+    Attributes:
+        site: Where the data lives.
+        project: The model's project.
+        partition: The run's partition key, checked.
+        training_image: The training runtime, by digest.
+        attempt: Names this run and try; the identity of what looks at the world anew each time.
+        labels: Who asked, for people and housekeeping.
+        login: Who pulls images on the site.
+    """
+
+    site: Site
+    project: ModelProject
+    partition: str
+    training_image: str
+    attempt: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    login: RegistryLogin | None = None

@@ -1,0 +1,1 @@
+"""One module per task of the pipeline: values and ports in, values out."""

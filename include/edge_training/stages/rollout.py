@@ -1,0 +1,178 @@
+"""deploy: decide, roll out, check health, promote, or keep what served before."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+from typing import Literal, cast, get_args
+
+from edge_training.errors import BadRequest, ModelRegistryRefused, RolloutFailed
+from edge_training.identity import labels, service_name
+from edge_training.jobs import last_lines
+from edge_training.ports.edge_host import ContainerState, EdgeHost, RegistryLogin, ServiceSpec
+from edge_training.ports.model_registry import ModelRegistry, ModelVersion
+from edge_training.stages.verify import SERVER_PORT
+
+Policy = Literal["newer", "always", "never"]
+HEALTH_PATH = "/ping"
+HEALTH_LIMIT_S = 120
+HEALTH_PAUSE_S = 0.5
+STOP_GRACE_S = 10
+OK = 200
+
+
+def policy_of(requested: str, is_backfill: bool) -> Policy:
+    """What a run's `deploy` parameter means: by itself, a backfill deploys nothing, any other run what is
+    newer.
+
+    Raises:
+        BadRequest: There is no such policy.
+    """
+    if requested == "auto":
+        return "never" if is_backfill else "newer"
+    for policy in get_args(Policy):
+        if policy == requested:
+            return cast("Policy", policy)
+    raise BadRequest(f"deploy={requested!r} is no policy; use auto, {', '.join(get_args(Policy))}.")
+
+
+def reason_to_skip(policy: str, partition: str, champion: ModelVersion | None) -> str | None:
+    """Why a version is not rolled out, or None when it is.
+
+    Args:
+        policy: `newer`, `always` or `never`.
+        partition: The version's partition.
+        champion: What serves now.
+    """
+    if policy == "never":
+        return "The training run asked for no deployment; train with deploy=newer or deploy=always."
+    if policy == "newer" and champion is not None and partition < champion.tags.get("partition", ""):
+        return (
+            f"The champion, version {champion.version}, was trained for the newer partition "
+            f"{champion.tags['partition']}; train with deploy=always to go back."
+        )
+    return None
+
+
+def service(model_name: str, version: str, image: str, host_port: int) -> ServiceSpec:
+    """The service of a model version."""
+    return ServiceSpec(
+        name=service_name(model_name),
+        image=image,
+        container_port=SERVER_PORT,
+        host_port=host_port,
+        labels=labels(role="service", model=model_name, version=version),
+    )
+
+
+async def roll_out(
+    host: EdgeHost, spec: ServiceSpec, login: RegistryLogin | None, health_limit_s: float = HEALTH_LIMIT_S
+) -> bool:
+    """Let the service run this image; what served before serves on if it does not get healthy.
+
+    The new image first proves itself beside the old service, on a port of its own. Only then the two are
+    swapped. Every step can be repeated after a crash.
+
+    Returns:
+        Whether anything was changed.
+
+    Raises:
+        RolloutFailed: The new service did not get healthy.
+    """
+    current = await host.inspect(spec.name)
+    if current is not None and current.image == spec.image and await answers(host, current):
+        await clean_up(host, spec)
+        return False
+    await host.ensure_image(spec.image, login)
+    await prove_candidate(host, spec, health_limit_s)
+    await swap(host, spec, health_limit_s)
+    await clean_up(host, spec)
+    return True
+
+
+async def prove_candidate(host: EdgeHost, spec: ServiceSpec, health_limit_s: float) -> None:
+    """Start the new image beside the old service and wait until it is healthy; it is gone afterwards."""
+    candidate = replace(spec, name=f"{spec.name}-candidate", host_port=0)
+    await host.remove(candidate.name)
+    state = await host.run_service(candidate)
+    try:
+        await require_health(host, state, spec, health_limit_s)
+    finally:
+        await host.remove(candidate.name)
+
+
+async def swap(host: EdgeHost, spec: ServiceSpec, health_limit_s: float) -> None:
+    """Put the new service in the old one's place, or the old one back."""
+    previous = previous_name(spec)
+    if await host.inspect(spec.name) is not None and await host.inspect(previous) is None:
+        await host.stop(spec.name, STOP_GRACE_S)
+        await host.rename(spec.name, previous)
+    await host.remove(spec.name)
+    state = await host.run_service(spec)
+    try:
+        await require_health(host, state, spec, health_limit_s)
+    except RolloutFailed:
+        await host.remove(spec.name)
+        if await host.inspect(previous) is not None:
+            await host.rename(previous, spec.name)
+            await host.run_service(spec)
+        raise
+
+
+def promote(registry: ModelRegistry, model_name: str, version: str) -> None:
+    """Make the version that serves the champion.
+
+    Raises:
+        ModelRegistryRefused: The registry no longer has the version.
+    """
+    found = registry.get(model_name, version)
+    if found is None:
+        raise ModelRegistryRefused(
+            f"The model registry has no version {version} of {model_name} any more; train the partition "
+            "again."
+        )
+    registry.promote(found)
+
+
+async def clean_up(host: EdgeHost, spec: ServiceSpec) -> None:
+    """Remove what a roll-out, or a crash in the middle of one, leaves."""
+    await host.remove(f"{spec.name}-candidate")
+    await host.remove(previous_name(spec))
+
+
+def previous_name(spec: ServiceSpec) -> str:
+    """What the old service is called while the new one proves itself."""
+    return f"{spec.name}-previous"
+
+
+async def require_health(
+    host: EdgeHost, state: ContainerState, spec: ServiceSpec, health_limit_s: float
+) -> None:
+    """Wait until the service answers.
+
+    Raises:
+        RolloutFailed: It ended or did not answer in time.
+    """
+    deadline = time.monotonic() + health_limit_s
+    while time.monotonic() < deadline:
+        current = await host.inspect(state.name)
+        if current is None or current.status != "running":
+            break
+        if await answers(host, current):
+            return
+        await asyncio.sleep(HEALTH_PAUSE_S)
+    lines = "\n".join(await last_lines(host, state.name))
+    raise RolloutFailed(
+        f"{spec.image} did not answer {HEALTH_PATH} within {health_limit_s:g} s, so what served before "
+        f"serves on; its last lines were:\n{lines}"
+    )
+
+
+async def answers(host: EdgeHost, state: ContainerState) -> bool:
+    """Whether the service's health check succeeds."""
+    return (
+        state.status == "running"
+        and state.host_port is not None
+        and await host.http_status(state.host_port, HEALTH_PATH) == OK
+    )

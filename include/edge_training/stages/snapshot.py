@@ -1,0 +1,32 @@
+"""snapshot_data: pin the blobs of the window in a manifest; its SHA-256 is the data digest."""
+
+from __future__ import annotations
+
+from edge_training.identity import step_key
+from edge_training.jobs import EdgeJob
+from edge_training.partitions import Window
+from edge_training.run import PipelineRun
+
+TIME_LIMIT_S = 3600
+
+
+def job(run: PipelineRun, window: Window) -> EdgeJob:
+    """The job that lists the blobs; it looks anew at every try."""
+    store = run.site.store
+    parts = [(key, "train") for key in window.training_keys] + [(run.partition, "holdout")]
+    request = store.request(run.project.container) | {
+        "parts": [
+            {"partition": key, "prefix": run.project.partition_prefix(key), "split": split}
+            for key, split in parts
+        ]
+    }
+    return EdgeJob(
+        step="snapshot",
+        key=step_key("snapshot", attempt=run.attempt),
+        image=run.training_image,
+        request=request,
+        secrets=store.read_access(run.project.container, TIME_LIMIT_S),
+        storage=store.forward(run.training_image),
+        labels=run.labels,
+        login=run.login,
+    )

@@ -1,0 +1,66 @@
+"""The blob store of the site: Azurite, behind the gate that makes it as strict as an Azure Stack Hub."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from local_site.credentials import Credentials
+from local_site.health import LOOPBACK, answers_http
+from local_site.layout import Layout
+from local_site.packages import program
+from local_site.processes import ProcessSpec
+from local_site.settings import Ports
+
+ACCOUNT = "edgestore"
+HOST_NAME = f"{ACCOUNT}.blob.local.stackhub.test"
+CONTAINER = "flights-data"
+MAX_VERSION = "2019-07-07"
+"""The newest REST version that a Stack Hub is reported to accept."""
+
+
+def azurite(layout: Layout, credentials: Credentials, ports: Ports, azurite_dir: Path) -> ProcessSpec:
+    """The blob server's process; it uses the gate's certificate, the only one that the gate trusts."""
+    layout.blob_dir.mkdir(parents=True, exist_ok=True)
+    script = azurite_dir / "node_modules/azurite/dist/src/blob/main.js"
+    options = {
+        "--blobHost": LOOPBACK,
+        "--blobPort": str(ports.azurite),
+        "--location": str(layout.blob_dir),
+        "--cert": str(layout.server_certificate_file),
+        "--key": str(layout.server_key_file),
+    }
+    words = [word for option in options.items() for word in option]
+    return ProcessSpec(
+        name="azurite",
+        command=[program("node"), str(script), *words, "--silent", "--disableTelemetry"],
+        # An anonymous request is refused, by a server that is up.
+        healthy=answers_http(f"https://{LOOPBACK}:{ports.azurite}/{ACCOUNT}?comp=list", 403, layout.ca_file),
+        environment={**os.environ, "AZURITE_ACCOUNTS": f"{ACCOUNT}:{credentials.blob_key}"},
+        ports=(ports.azurite,),
+    )
+
+
+def gate(layout: Layout, ports: Ports, bridge_address: str) -> ProcessSpec:
+    """The gate's process.
+
+    It listens on loopback and on the Docker bridge's host address: the forwarder, a container, has no other way to a
+    server on its host. Nothing outside this machine reaches that address.
+    """
+    command = [sys.executable, "-m", "local_site.stackhub_gate"]
+    command += [
+        "--listen",
+        f"{LOOPBACK}:{ports.blob_gate}",
+        "--listen",
+        f"{bridge_address}:{ports.blob_gate}",
+    ]
+    command += ["--upstream", f"{LOOPBACK}:{ports.azurite}", "--max-version", MAX_VERSION]
+    command += ["--cert", str(layout.server_certificate_file), "--key", str(layout.server_key_file)]
+    return ProcessSpec(
+        name="gate",
+        command=command,
+        healthy=answers_http(f"https://{LOOPBACK}:{ports.blob_gate}/gate/health", 200, layout.ca_file),
+        environment={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])},
+        ports=(ports.blob_gate,),
+    )

@@ -1,0 +1,63 @@
+"""What Airflow is told about the site: connections and variables for its local secrets backend."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from local_site.files import write_json
+from local_site.info import SiteInfo
+
+
+def write_airflow_secrets(airflow_dir: Path, info: SiteInfo) -> None:
+    """Write connections.json and variables.json, readable by their owner only."""
+    write_json(airflow_dir / "connections.json", connections(info))
+    write_json(airflow_dir / "variables.json", variables(info))
+
+
+def connections(info: SiteInfo) -> dict[str, dict[str, Any]]:
+    """The four connections of a site, as their ids name them."""
+    ca_pem = info.ca_file.read_text()
+    return {
+        "edge_site_vm": {
+            "conn_type": "ssh",
+            "host": info.ssh_host,
+            "port": info.ssh_port,
+            "login": info.ssh_user,
+            "extra": json.dumps(
+                {
+                    "private_key": info.ssh_private_key_file.read_text(),
+                    "host_key": info.ssh_host_key,
+                    "docker_socket": info.docker_socket,
+                }
+            ),
+        },
+        "edge_site_blob": {
+            "conn_type": "wasb",
+            "host": info.blob_endpoint,
+            "login": info.blob_account,
+            "password": info.blob_key,
+            "extra": json.dumps(
+                {
+                    "api_version": info.blob_api_version,
+                    "ca_pem": ca_pem,
+                    "forward_address": info.blob_forward_address,
+                    "container": info.blob_container,
+                }
+            ),
+        },
+        "edge_registry": {
+            "conn_type": "azure_container_registry",
+            "host": info.registry,
+            "login": info.registry_user,
+            "password": info.registry_password,
+            "extra": json.dumps({"ca_pem": ca_pem}),
+        },
+        "edge_mlflow": {"conn_type": "http", "host": info.mlflow_url},
+    }
+
+
+def variables(info: SiteInfo) -> dict[str, str]:
+    """The runtime images by digest."""
+    return {"edge_training_image": info.training_image, "edge_serving_image": info.serving_image}

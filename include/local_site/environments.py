@@ -1,0 +1,96 @@
+"""What is downloaded once for all sites of this checkout: the site's Python environment, and Azurite."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from local_site.commands import run_logged
+from local_site.packages import program
+
+AZURITE_VERSION = "3.37.0"
+INSTALL_LIMIT_S = 600
+READY_MARK = ".ready"
+
+
+def content_hash(*parts: bytes) -> str:
+    """Sixteen characters that change with any of the parts."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.hexdigest()[:16]
+
+
+def ensure_directory(directory: Path, fill: Callable[[Path], None]) -> Path:
+    """Fill a cache directory once, whoever comes first; a half-filled one is started again."""
+    with _locked(directory.with_name(f"{directory.name}.lock")):
+        if not (directory / READY_MARK).exists():
+            shutil.rmtree(directory, ignore_errors=True)
+            directory.mkdir(parents=True)
+            fill(directory)
+            (directory / READY_MARK).touch()
+    return directory
+
+
+def site_python(cache_dir: Path, lock_file: Path, log_file: Path) -> Path:
+    """Interpreter of the environment with the full mlflow and the libraries that cut the example's data."""
+
+    def fill(directory: Path) -> None:
+        uv: list[str | Path] = [sys.executable, "-m", "uv"]
+        run_logged(
+            [*uv, "venv", "--allow-existing", "--python", sys.executable, directory],
+            log_file,
+            INSTALL_LIMIT_S,
+        )
+        install: list[str | Path] = [
+            "pip",
+            "install",
+            "--python",
+            directory / "bin/python",
+            "--compile-bytecode",
+            "-r",
+            lock_file,
+        ]
+        run_logged([*uv, *install], log_file, INSTALL_LIMIT_S)
+
+    key = content_hash(lock_file.read_bytes(), sys.version.encode())
+    return ensure_directory(cache_dir / f"site-environment-{key}", fill) / "bin/python"
+
+
+def azurite_directory(cache_dir: Path, log_file: Path) -> Path:
+    """Directory with Azurite in node_modules."""
+
+    def fill(directory: Path) -> None:
+        options = [
+            "--ignore-scripts",
+            "--no-save",
+            "--no-audit",
+            "--no-fund",
+            "--omit=dev",
+            "--prefer-offline",
+        ]
+        command: list[str | Path] = [
+            program("npm"),
+            "install",
+            "--prefix",
+            directory,
+            *options,
+            f"azurite@{AZURITE_VERSION}",
+        ]
+        run_logged(command, log_file, INSTALL_LIMIT_S)
+
+    return ensure_directory(cache_dir / f"azurite-{AZURITE_VERSION}", fill)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock on the file; it ends with the process at the latest."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,91 @@
+"""The settings of the local site, read once from the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+DEFAULT_PORT_BASE = 17800
+
+DockerChoice = Literal["auto", "own"]
+
+
+@dataclass(frozen=True)
+class Ports:
+    """The TCP ports of the site, all derived from one number so that two sites can run side by side."""
+
+    base: int
+
+    @property
+    def blob_gate(self) -> int:
+        """Blob store as clients see it, behind the gate."""
+        return self.base + 10
+
+    @property
+    def azurite(self) -> int:
+        """Blob store behind the gate."""
+        return self.base + 11
+
+    @property
+    def ssh(self) -> int:
+        """The VM's SSH server."""
+        return self.base + 22
+
+    @property
+    def registry(self) -> int:
+        """Container registry."""
+        return self.base + 43
+
+    @property
+    def mlflow(self) -> int:
+        """Model registry and tracking."""
+        return self.base + 50
+
+    @property
+    def airflow(self) -> int:
+        """Airflow's UI and API."""
+        return self.base + 80
+
+    @property
+    def service(self) -> int:
+        """The deployed model."""
+        return self.base + 90
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a user can choose.
+
+    Attributes:
+        root: The repository.
+        state_dir: Everything this site keeps; removed by `clean` (EDGE_LOCAL_SITE_DIR).
+        cache_dir: Downloads and environments, shared by all sites of this checkout (EDGE_CACHE_DIR).
+        ports: The site's ports (EDGE_PORT_BASE).
+        docker: `auto` takes the machine's engine when it answers, `own` never does (EDGE_DOCKER).
+        base_image: Image reference the runtimes are built on; `auto` pulls Python's own image, and makes one
+            from Debian packages when that is out of reach (EDGE_BASE_IMAGE).
+    """
+
+    root: Path
+    state_dir: Path
+    cache_dir: Path
+    ports: Ports
+    docker: DockerChoice
+    base_image: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
+        """Read the settings; relative directories are relative to the repository."""
+        docker: DockerChoice = "own" if environment.get("EDGE_DOCKER") == "own" else "auto"
+        return cls(
+            root=PROJECT_ROOT,
+            state_dir=PROJECT_ROOT / environment.get("EDGE_LOCAL_SITE_DIR", ".local_site"),
+            cache_dir=PROJECT_ROOT / environment.get("EDGE_CACHE_DIR", ".cache"),
+            ports=Ports(int(environment.get("EDGE_PORT_BASE", DEFAULT_PORT_BASE))),
+            docker=docker,
+            base_image=environment.get("EDGE_BASE_IMAGE", "auto"),
+        )

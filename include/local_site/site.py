@@ -1,0 +1,233 @@
+"""Starts and stops the whole site."""
+
+from __future__ import annotations
+
+import getpass
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from local_site import blob_store, docker_engine, environments, packages
+from local_site import registry as container_registry
+from local_site.base_image import BaseImage, ensure_base_image
+from local_site.connections import write_airflow_secrets
+from local_site.credentials import Credentials, load_or_create
+from local_site.files import make_private_dir
+from local_site.health import LOOPBACK
+from local_site.images import RegistryLogin, RuntimeImage, ensure_in_engine, ensure_in_registry
+from local_site.info import SiteInfo, save
+from local_site.layout import Layout
+from local_site.model_registry import model_registry
+from local_site.pki import ensure_certificates
+from local_site.processes import Supervisor
+from local_site.progress import Progress
+from local_site.settings import Settings
+from local_site.ssh_server import client_key_file, host_key_line, ssh_server
+from local_site.steps import Step, run_steps
+from local_site.wheelhouse import wheelhouse, wheels_of
+
+API_VERSION = "2019-02-02"
+"""The REST version that every Stack Hub accepts."""
+AIRFLOW_USER = "admin"
+
+
+def layout_of(settings: Settings) -> Layout:
+    """Where a site with these settings keeps its state."""
+    return Layout(settings.state_dir, settings.cache_dir)
+
+
+@dataclass
+class Site:
+    """One start of a site: the steps, and what they hand to each other."""
+
+    settings: Settings
+    progress: Progress = field(default_factory=Progress)
+    credentials: Credentials = field(init=False)
+    engine: docker_engine.Engine = field(init=False)
+    base: BaseImage = field(init=False)
+    python: Path = field(init=False)
+    azurite_dir: Path = field(init=False)
+    wheels: dict[str, Path] = field(default_factory=dict)
+    runtimes: dict[str, RuntimeImage] = field(default_factory=dict)
+    images: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.layout = layout_of(self.settings)
+        self.supervisor = Supervisor(self.layout)
+
+    def up(self) -> SiteInfo:
+        """Start what does not run, and say where everything is.
+
+        Raises:
+            LocalSiteError: A part cannot be started; the message names the remedy.
+        """
+        make_private_dir(self.layout.state_dir)
+        run_steps(self._steps(), self.progress)
+        info = self._info()
+        save(self.layout.site_file, info)
+        write_airflow_secrets(self.layout.airflow_dir, info)
+        return info
+
+    def _steps(self) -> list[Step]:
+        ready = ("system packages", "keys and certificates")
+        return [
+            Step("system packages", self._install_packages),
+            Step("keys and certificates", self._make_keys),
+            Step("Docker engine", self._start_engine, ready),
+            Step("SSH server", self._start_ssh, ready),
+            Step("container registry", self._start_registry, ready),
+            Step("site's Python environment", self._make_environment),
+            Step("model registry", self._start_mlflow, ("site's Python environment",)),
+            Step("blob server installed", self._install_azurite, ready),
+            Step("blob store", self._start_blob_store, ("blob server installed", "Docker engine")),
+            Step("base image", self._make_base, ("Docker engine",)),
+            Step("wheels of the runtimes", self._collect_wheels),
+            Step(
+                "serving runtime built",
+                self._build_serving,
+                ("base image", "wheels of the runtimes", "container registry"),
+            ),
+            Step("serving runtime pushed", lambda: self._push("serving"), ("serving runtime built",)),
+            Step("training runtime built", self._build_training, ("serving runtime built",)),
+            Step("training runtime pushed", lambda: self._push("training"), ("training runtime built",)),
+        ]
+
+    def _log(self, name: str) -> Path:
+        return self.layout.log_file(name)
+
+    def _install_packages(self) -> None:
+        own_engine = self.settings.docker == "own" or docker_engine.machine_socket() is None
+        needed = {
+            **packages.SITE_PACKAGES,
+            **(packages.ENGINE_PACKAGES if own_engine else {}),
+            **(packages.BASE_IMAGE_PACKAGES if self.settings.base_image == "auto" else {}),
+        }
+        packages.install(packages.missing(needed), self._log("packages"))
+
+    def _make_keys(self) -> None:
+        self.credentials = load_or_create(self.layout.credentials_file)
+        ensure_certificates(self.layout, (blob_store.HOST_NAME,))
+
+    def _start_engine(self) -> None:
+        socket = None if self.settings.docker == "own" else docker_engine.machine_socket()
+        if socket is not None:
+            self.engine = docker_engine.use_machine_engine(socket)
+        else:
+            self.engine = docker_engine.start_own_engine(self.layout, self.settings, self.supervisor)
+
+    def _start_ssh(self) -> None:
+        self.supervisor.ensure(ssh_server(self.layout, self.settings.ports.ssh))
+
+    def _start_registry(self) -> None:
+        port = self.settings.ports.registry
+        self.supervisor.ensure(container_registry.registry(self.layout, self.credentials, port))
+
+    def _make_environment(self) -> None:
+        lock_file = self.settings.root / "requirements-local-site.txt"
+        self.python = environments.site_python(
+            self.layout.cache_dir, lock_file, self._log("site-environment")
+        )
+
+    def _start_mlflow(self) -> None:
+        self.supervisor.ensure(model_registry(self.layout, self.python, self.settings.ports.mlflow))
+
+    def _install_azurite(self) -> None:
+        self.azurite_dir = environments.azurite_directory(self.layout.cache_dir, self._log("azurite-install"))
+
+    def _start_blob_store(self) -> None:
+        ports = self.settings.ports
+        self.supervisor.ensure(blob_store.azurite(self.layout, self.credentials, ports, self.azurite_dir))
+        self.supervisor.ensure(blob_store.gate(self.layout, ports, self.engine.bridge_address))
+
+    def _make_base(self) -> None:
+        self.base = ensure_base_image(
+            self.engine,
+            self.settings.base_image,
+            self.layout.cache_dir,
+            self.layout.state_dir / "base-image.json",
+            self._log("base-image"),
+        )
+
+    def _image_dir(self, name: str) -> Path:
+        return self.settings.root / "include" / "images" / name
+
+    def _collect_wheels(self) -> None:
+        for name in ("serving", "training"):
+            lock_file = self._image_dir(name) / "requirements.txt"
+            self.wheels[name] = wheelhouse(self.layout.cache_dir, lock_file, self._log(f"wheels-{name}"))
+
+    def _build_serving(self) -> None:
+        self._build(RuntimeImage(self._image_dir("serving"), self.base, wheels_of(self.wheels["serving"])))
+
+    def _build_training(self) -> None:
+        below = self.runtimes["serving"].as_base(self._registry_login)
+        wheels = wheels_of(self.wheels["training"], besides=self.wheels["serving"])
+        self._build(RuntimeImage(self._image_dir("training"), below, wheels))
+
+    def _build(self, image: RuntimeImage) -> None:
+        name = image.source_dir.name
+        self.runtimes[name] = image
+        with self.engine.client() as client:
+            ensure_in_engine(client, self._registry_login, image, self._log(f"image-{name}"))
+
+    def _push(self, name: str) -> None:
+        with self.engine.client() as client:
+            self.images[name] = ensure_in_registry(client, self._registry_login, self.runtimes[name])
+
+    @property
+    def _registry_login(self) -> RegistryLogin:
+        password = self.credentials.registry_password
+        return RegistryLogin(self._registry_address, container_registry.USER, password, self.layout.ca_file)
+
+    @property
+    def _registry_address(self) -> str:
+        return f"{LOOPBACK}:{self.settings.ports.registry}"
+
+    def _info(self) -> SiteInfo:
+        ports = self.settings.ports
+        return SiteInfo(
+            ssh_host=LOOPBACK,
+            ssh_port=ports.ssh,
+            ssh_user=getpass.getuser(),
+            ssh_private_key_file=client_key_file(self.layout),
+            ssh_host_key=host_key_line(self.layout),
+            docker_socket=str(self.engine.socket),
+            blob_endpoint=f"https://{blob_store.HOST_NAME}:{ports.blob_gate}",
+            blob_host_endpoint=f"https://{LOOPBACK}:{ports.blob_gate}/{blob_store.ACCOUNT}",
+            blob_account=blob_store.ACCOUNT,
+            blob_key=self.credentials.blob_key,
+            blob_container=blob_store.CONTAINER,
+            blob_api_version=API_VERSION,
+            blob_forward_address=self.engine.bridge_address,
+            ca_file=self.layout.ca_file,
+            registry=self._registry_address,
+            registry_user=container_registry.USER,
+            registry_password=self.credentials.registry_password,
+            mlflow_url=f"http://{LOOPBACK}:{ports.mlflow}",
+            training_image=self.images["training"],
+            serving_image=self.images["serving"],
+            airflow_url=f"http://{LOOPBACK}:{ports.airflow}",
+            airflow_user=AIRFLOW_USER,
+            airflow_password=self.credentials.airflow_password,
+            service_port=ports.service,
+        )
+
+
+def down(settings: Settings) -> list[str]:
+    """End every process of the site, containers and mounts of its own engine included; gives the names ended."""
+    layout = layout_of(settings)
+    supervisor = Supervisor(layout)
+    names = [name for name in supervisor.names() if name not in docker_engine.ENGINE_PROCESSES]
+    for name in names:
+        supervisor.stop(name)
+    docker_engine.stop_own_engine(layout, settings, supervisor)
+    if layout.runtime_dir.exists():
+        shutil.rmtree(layout.runtime_dir)
+    return names
+
+
+def clean(settings: Settings) -> None:
+    """Stop the site and remove its state."""
+    down(settings)
+    if settings.state_dir.exists():
+        shutil.rmtree(settings.state_dir)

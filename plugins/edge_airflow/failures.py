@@ -1,0 +1,33 @@
+"""How the domain's errors end an Airflow task: retried when that can help, failed at once when it cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+from edge_training.errors import EdgeError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def ends_with_a_sentence(method: Callable[P, R]) -> Callable[P, R]:
+    """Turn an `EdgeError` into the Airflow exception that fits, with the sentence as its whole message."""
+
+    @wraps(method)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return method(*args, **kwargs)
+        except EdgeError as error:
+            raise airflow_exception(error) from None
+
+    return wrapper
+
+
+def airflow_exception(error: EdgeError) -> Exception:
+    """The exception that makes Airflow do what the error's class says."""
+    sentence = f"{type(error).__name__}: {error}"
+    return AirflowException(sentence) if error.retryable else AirflowFailException(sentence)

@@ -1,0 +1,1 @@
+"""Airflow connections in, the domain's values and adapters out."""

@@ -1,0 +1,100 @@
+"""A site's connections: `<site>_vm` (type ssh) and `<site>_blob` (type wasb).
+
+`<site>_vm`: host, port, login; extra `private_key` (text) or `key_file`, `host_key` (required: an unknown
+host is refused), `docker_socket`.
+`<site>_blob`: host (the account's endpoint), login (account), password (key); extra `api_version`, `ca_pem`,
+`forward_address`.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import BaseHook, Connection
+from asgiref.sync import sync_to_async
+
+from edge_training.adapters.docker_over_ssh import DockerOverSsh, connect
+from edge_training.adapters.ssh import SshTarget
+from edge_training.errors import BadRequest
+from edge_training.site import DEFAULT_API_VERSION, BlobStore, Site
+
+DEFAULT_SSH_PORT = 22
+DEFAULT_DOCKER_SOCKET = "/var/run/docker.sock"
+
+
+class SiteHook(BaseHook):
+    """Reads a site's connections.
+
+    Args:
+        site: The site's name; its connections begin with it.
+    """
+
+    def __init__(self, site: str) -> None:
+        super().__init__()
+        self.site_name = site
+
+    def site(self) -> Site:
+        """The site's name and blob store."""
+        connection = self.get_connection(f"{self.site_name}_blob")
+        return Site(self.site_name, blob_store(connection))
+
+    def connect(self) -> AbstractAsyncContextManager[DockerOverSsh]:
+        """The site's Docker engine, from a worker."""
+        return connect(ssh_target(self.get_connection(f"{self.site_name}_vm")))
+
+    async def target(self) -> SshTarget:
+        """How to reach the VM, from a trigger."""
+        return await sync_to_async(ssh_target)(await self.aget_connection(f"{self.site_name}_vm"))
+
+
+def ssh_target(connection: Connection) -> SshTarget:
+    """The VM behind a connection.
+
+    Raises:
+        BadRequest: A field that is needed is missing.
+    """
+    extra = connection.extra_dejson
+    key_file = extra.get("key_file")
+    return SshTarget(
+        host=required(connection, "host", connection.host),
+        port=connection.port or DEFAULT_SSH_PORT,
+        user=required(connection, "login", connection.login),
+        private_key=Path(key_file).read_text()
+        if key_file
+        else required(connection, "private_key", extra.get("private_key")),
+        host_key=required(connection, "host_key", extra.get("host_key")),
+        docker_socket=extra.get("docker_socket") or DEFAULT_DOCKER_SOCKET,
+    )
+
+
+def blob_store(connection: Connection) -> BlobStore:
+    """The blob store behind a connection.
+
+    Raises:
+        BadRequest: A field that is needed is missing.
+    """
+    extra = connection.extra_dejson
+    return BlobStore(
+        endpoint=required(connection, "host", connection.host),
+        account=required(connection, "login", connection.login),
+        key=required(connection, "password", connection.password),
+        api_version=extra.get("api_version") or DEFAULT_API_VERSION,
+        ca_pem=extra.get("ca_pem"),
+        forward_address=extra.get("forward_address") or "",
+    )
+
+
+def required(connection: Connection, name: str, value: Any) -> str:
+    """A field's value.
+
+    Raises:
+        BadRequest: It is empty.
+    """
+    if not value:
+        raise BadRequest(
+            f"The connection {connection.conn_id} lacks {name}; add it under Admin > Connections or in "
+            "the secrets backend."
+        )
+    return str(value)

@@ -1,0 +1,115 @@
+"""wait_for_partition, snapshot_data, stage_data, validate_data: everything before a training reads its first
+row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from airflow.sdk import Context
+
+from edge_airflow.operators.base import EdgeJobOperator
+from edge_training.jobs import EdgeJob
+from edge_training.partitions import Window
+from edge_training.run import PipelineRun
+from edge_training.stages import snapshot, stage, validate, wait
+
+
+class WaitForPartitionOperator(EdgeJobOperator):
+    """Waits until every day of the window is in the blob store and quiet.
+
+    Args:
+        window_days: How many days before the partition are trained on.
+        quiet_s: How long no blob may have changed.
+        poll_s: Seconds between two looks.
+        wait_limit_s: When to give up.
+    """
+
+    template_fields: Sequence[str] = (*EdgeJobOperator.template_fields, "window_days")
+
+    def __init__(
+        self,
+        *,
+        window_days: int | str,
+        quiet_s: int = 60,
+        poll_s: int = 15,
+        wait_limit_s: int = 6 * 3600,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.window_days = window_days
+        self.quiet_s = quiet_s
+        self.poll_s = poll_s
+        self.wait_limit_s = wait_limit_s
+
+    def build_job(self, run: PipelineRun, context: Context) -> EdgeJob:
+        """The job that watches the blob store."""
+        return wait.job(
+            run,
+            Window.before(run.partition, int(self.window_days)),
+            self.quiet_s,
+            self.poll_s,
+            self.wait_limit_s,
+        )
+
+
+class SnapshotDataOperator(EdgeJobOperator):
+    """Pins the window's blobs in a manifest and hands on its digest.
+
+    Args:
+        window_days: How many days before the partition are trained on.
+    """
+
+    template_fields: Sequence[str] = (*EdgeJobOperator.template_fields, "window_days")
+
+    def __init__(self, *, window_days: int | str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.window_days = window_days
+
+    def build_job(self, run: PipelineRun, context: Context) -> EdgeJob:
+        """The job that lists the blobs."""
+        return snapshot.job(run, self._window(run))
+
+    def lineage(self, run: PipelineRun, job: EdgeJob) -> dict[str, Any]:
+        """The window the snapshot covers."""
+        return {"window": str(self._window(run))}
+
+    def _window(self, run: PipelineRun) -> Window:
+        return Window.before(run.partition, int(self.window_days))
+
+
+class StageDataOperator(EdgeJobOperator):
+    """Brings the snapshot's blobs into the site's cache.
+
+    Args:
+        snapshot: What snapshot_data handed on.
+    """
+
+    template_fields: Sequence[str] = (*EdgeJobOperator.template_fields, "snapshot")
+
+    def __init__(self, *, snapshot: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.snapshot = snapshot
+
+    def build_job(self, run: PipelineRun, context: Context) -> EdgeJob:
+        """The job that downloads what the cache lacks."""
+        return stage.job(run, self.snapshot["data_digest"], self.snapshot["job"])
+
+
+class ValidateDataOperator(EdgeJobOperator):
+    """Holds the staged data against the contract.
+
+    Args:
+        snapshot: What snapshot_data handed on.
+    """
+
+    template_fields: Sequence[str] = (*EdgeJobOperator.template_fields, "snapshot")
+
+    def __init__(self, *, snapshot: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.snapshot = snapshot
+
+    def build_job(self, run: PipelineRun, context: Context) -> EdgeJob:
+        """The job that checks every row."""
+        return validate.job(run, self.snapshot["data_digest"])

@@ -1,0 +1,139 @@
+"""train_model, evaluate_model, export_model, verify_image: the model's way on the site."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import Context
+
+from edge_airflow.hooks.registries import ImageRegistryHook
+from edge_airflow.operators.base import EdgeJobOperator
+from edge_training.identity import code_digest
+from edge_training.jobs import EdgeJob
+from edge_training.ports.edge_host import EdgeHost
+from edge_training.run import PipelineRun
+from edge_training.stages import evaluate, export, train, verify
+
+BUNDLE_STORE = "{{ var.value.edge_bundle_store }}"
+
+
+class TrainModelOperator(EdgeJobOperator):
+    """Trains in the sandbox; the same data, code, image, parameters and seed are trained once.
+
+    Args:
+        snapshot: What snapshot_data handed on.
+        script_params: Parameters of the training script.
+        force: Train although this training was done before.
+    """
+
+    template_fields: Sequence[str] = (*EdgeJobOperator.template_fields, "snapshot", "script_params", "force")
+
+    def __init__(
+        self, *, snapshot: Any, script_params: Any, force: bool | str = False, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.snapshot = snapshot
+        self.script_params = script_params
+        self.force = force
+
+    def build_job(self, run: PipelineRun, context: Context) -> EdgeJob:
+        """The training."""
+        nonce = context["ti"].run_id if self.force else ""
+        return train.job(run, self.snapshot["data_digest"], self.script_params, nonce)
+
+    def lineage(self, run: PipelineRun, job: EdgeJob) -> dict[str, Any]:
+        """The training's identity, with all that went into it."""
+        return {
+            "training_key": job.key,
+            "training_image": run.training_image,
+            "code_digest": code_digest(job.code),
+            "params": dict(self.script_params),
+            "seed": run.project.seed,
+        }
+
+
+class EvaluateModelOperator(EdgeJobOperator):
+    """Evaluates on the holdout day and holds the metrics against the gates.
+
+    Args:
+        snapshot: What snapshot_data handed on.
+        training: What train_model handed on.
+    """
+
+    template_fields: Sequence[str] = (*EdgeJobOperator.template_fields, "snapshot", "training")
+
+    def __init__(self, *, snapshot: Any, training: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.snapshot = snapshot
+        self.training = training
+
+    def build_job(self, run: PipelineRun, context: Context) -> EdgeJob:
+        """The evaluation."""
+        return evaluate.job(
+            run, self.snapshot["data_digest"], self.training["training_key"], self.training["params"]
+        )
+
+
+class ExportModelOperator(EdgeJobOperator):
+    """Lists what may leave the site, and streams out exactly that.
+
+    Args:
+        training: What train_model handed on.
+        evaluation: What evaluate_model handed on.
+        bundle_store: The workers' directory of bundles.
+    """
+
+    template_fields: Sequence[str] = (
+        *EdgeJobOperator.template_fields,
+        "training",
+        "evaluation",
+        "bundle_store",
+    )
+
+    def __init__(
+        self, *, training: Any, evaluation: Any, bundle_store: str = BUNDLE_STORE, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.training = training
+        self.evaluation = evaluation
+        self.bundle_store = bundle_store
+
+    def build_job(self, run: PipelineRun, context: Context) -> EdgeJob:
+        """The job that checks and lists."""
+        return export.job(run, self.training["training_key"], self.evaluation["job"])
+
+    async def finish(
+        self, host: EdgeHost, run: PipelineRun, job_name: str, value: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Let the bundle through the door."""
+        path = await export.fetch(host, job_name, value, run, Path(self.bundle_store))
+        for file in value["files"]:
+            self.log.info(
+                "left the site: %s, %d bytes, sha256 %s", file["path"], file["size"], file["sha256"]
+            )
+        return {"bundle_digest": path.stem, "size_bytes": value["size_bytes"], "files": len(value["files"])}
+
+
+class VerifyImageOperator(EdgeJobOperator):
+    """Proves on the site that the image answers as the model did at evaluation.
+
+    Args:
+        image: What build_image handed on.
+        evaluation: What evaluate_model handed on.
+    """
+
+    template_fields: Sequence[str] = (*EdgeJobOperator.template_fields, "image", "evaluation")
+
+    def __init__(self, *, image: Any, evaluation: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.image = image
+        self.evaluation = evaluation
+
+    def build_job(self, run: PipelineRun, context: Context) -> EdgeJob:
+        """The job that runs in the image itself."""
+        command = verify.server_command(
+            ImageRegistryHook(self.registry_conn_id).client(), self.image["image"]
+        )
+        return verify.job(run, self.image["image"], command, self.evaluation["job"])

@@ -1,0 +1,85 @@
+"""Watches a container on a site without a worker slot: passes its lines on, comes back when it has ended."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from edge_airflow.hooks.site import SiteHook
+from edge_training.adapters.docker_over_ssh import connect
+from edge_training.errors import Final, Transient
+from edge_training.jobs import follow, stop_if_owned
+
+FIRST_PAUSE_S = 1.0
+LONGEST_PAUSE_S = 8.0
+
+
+class EdgeJobTrigger(BaseTrigger):
+    """Fires when the job's container has ended, or the site has been out of reach for too long.
+
+    Args:
+        site: The site.
+        container: The job's container.
+        owner: Who watches it; a kill counts only while nobody else has taken over.
+        grace_s: Between SIGTERM and SIGKILL when the task is killed.
+        out_of_reach_limit_s: How long the site may be out of reach.
+    """
+
+    def __init__(
+        self, site: str, container: str, owner: str, grace_s: int, out_of_reach_limit_s: int
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow leaves this base class untyped
+        self.site = site
+        self.container = container
+        self.owner = owner
+        self.grace_s = grace_s
+        self.out_of_reach_limit_s = out_of_reach_limit_s
+        self._since = ""
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """What is needed to go on in another triggerer."""
+        names = ("site", "container", "owner", "grace_s", "out_of_reach_limit_s")
+        return f"{type(self).__module__}.{type(self).__qualname__}", {
+            name: getattr(self, name) for name in names
+        }
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Follow the job, through lost connections."""
+        pause_s, last_contact = FIRST_PAUSE_S, time.monotonic()
+        while True:
+            try:
+                async for _ in self._follow():
+                    pause_s, last_contact = FIRST_PAUSE_S, time.monotonic()
+            except Transient as error:
+                self.log.warning("%s", error)
+                if time.monotonic() - last_contact > self.out_of_reach_limit_s:
+                    yield TriggerEvent(
+                        {"error": f"{error} It was out of reach for more than {self.out_of_reach_limit_s} s."}
+                    )
+                    return
+            except Final as error:
+                yield TriggerEvent({"error": str(error)})
+                return
+            else:
+                yield TriggerEvent({})
+                return
+            await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))
+            pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+
+    async def _follow(self) -> AsyncIterator[None]:
+        """Connect and pass lines on; yields at every sign of life."""
+        async with connect(await SiteHook(self.site).target()) as host:
+            yield
+            async for stamp in follow(host, self.container, self._since, self.log.info):
+                self._since = stamp
+                yield
+
+    async def on_kill(self) -> None:
+        """Stop the container unless a newer try of the task has adopted it."""
+        async with connect(await SiteHook(self.site).target()) as host:
+            await stop_if_owned(host, self.container, self.owner, self.grace_s)

@@ -1,0 +1,1 @@
+"""Our own ports, in memory: they obey the same contract suites as the real adapters."""

@@ -1,0 +1,79 @@
+"""A model registry in memory; obeys tests/contract/test_model_registry.py like the real ones."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from edge_training.ports.model_registry import (
+    BUNDLE_DIGEST_TAG,
+    STATE_REGISTERED,
+    STATE_TAG,
+    TRAINING_KEY_TAG,
+    ModelVersion,
+    Registration,
+)
+
+
+class InMemoryModelRegistry:
+    """Implements `ModelRegistry`; what was registered can be looked at in `registrations`."""
+
+    def __init__(self) -> None:
+        self.registrations: dict[tuple[str, str], Registration] = {}
+        self._versions: dict[tuple[str, str], ModelVersion] = {}
+        self._champions: dict[str, str] = {}
+
+    def find(self, name: str, training_key: str) -> ModelVersion | None:
+        """See `ModelRegistry.find`."""
+        found = [
+            version
+            for version in self._versions.values()
+            if version.name == name and version.tags[TRAINING_KEY_TAG] == training_key
+        ]
+        return found[0] if found else None
+
+    def get(self, name: str, version: str) -> ModelVersion | None:
+        """See `ModelRegistry.get`."""
+        return self._versions.get((name, version))
+
+    def register(self, registration: Registration) -> ModelVersion:
+        """See `ModelRegistry.register`."""
+        if found := self.find(registration.name, registration.training_key):
+            return found
+        number = str(1 + sum(name == registration.name for name, _ in self._versions))
+        tags = {
+            **registration.tags,
+            TRAINING_KEY_TAG: registration.training_key,
+            BUNDLE_DIGEST_TAG: registration.bundle.stem,
+            STATE_TAG: STATE_REGISTERED,
+        }
+        version = ModelVersion(registration.name, number, tags, f"run-{number}", f"memory:/{number}/model")
+        self.registrations[registration.name, number] = registration
+        self._versions[registration.name, number] = version
+        return version
+
+    def set_tags(self, version: ModelVersion, tags: Mapping[str, str]) -> ModelVersion:
+        """See `ModelRegistry.set_tags`."""
+        current = self._versions[version.name, version.version]
+        changed = replace(current, tags={**current.tags, **tags})
+        self._versions[version.name, version.version] = changed
+        return changed
+
+    def champion(self, name: str) -> ModelVersion | None:
+        """See `ModelRegistry.champion`."""
+        return self._versions.get((name, self._champions.get(name, "")))
+
+    def promote(self, version: ModelVersion) -> None:
+        """See `ModelRegistry.promote`."""
+        self._champions[version.name] = version.version
+
+    def fetch(self, version: ModelVersion, store: Path) -> Path:
+        """See `ModelRegistry.fetch`."""
+        bundle = self.registrations[version.name, version.version].bundle
+        target = store / bundle.name
+        if not target.exists():
+            store.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(bundle, target)
+        return target
