@@ -27,7 +27,7 @@ MODEL = ModelProject(
     folder=Path(__file__).parents[1] / "include" / "flight_delay",
     container="flights-data",
     prefix="flights/date={partition}/",
-    gates=(Gate("mae", at_most=60.0),),
+    gates=(Gate("mae", at_most=60.0), Gate("mae_to_baseline", at_most=1.2)),
     training_limit_s=1800,
 )
 IMAGE = Asset("flight_delay_image")
@@ -35,8 +35,8 @@ PARAMS = {
     "window_days": Param(
         14, type="integer", minimum=1, maximum=365, title="Days before the partition to train on"
     ),
-    "learning_rate": Param(0.1, type="number", exclusiveMinimum=0, maximum=1),
-    "max_iter": Param(60, type="integer", minimum=1, maximum=1000, title="Boosting iterations"),
+    "learning_rate": Param(0.05, type="number", exclusiveMinimum=0, maximum=1, title="Learning rate"),
+    "stages": Param(5, type="integer", minimum=1, maximum=100, title="Stages, each with a checkpoint"),
     "force": Param(False, type="boolean", title="Train although the same training was done before"),
     "deploy": Param(
         "auto",
@@ -70,7 +70,7 @@ def train_flight_delay() -> None:
     came of it.
     """
     window = "{{ params.window_days }}"
-    script_params = {"learning_rate": "{{ params.learning_rate }}", "max_iter": "{{ params.max_iter }}"}
+    script_params = {"learning_rate": "{{ params.learning_rate }}", "stages": "{{ params.stages }}"}
 
     wait = WaitForPartitionOperator(task_id="wait_for_partition", window_days=window, deferrable=True)
     snapshot = SnapshotDataOperator(task_id="snapshot_data", window_days=window)

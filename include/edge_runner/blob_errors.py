@@ -41,7 +41,9 @@ class PassingTrouble(Exception):
         self.retry_after_s = retry_after_s
 
 
-def verdict_for(context: StoreContext, response: BaseHTTPResponse, blob: str | None) -> StepError | PassingTrouble:
+def verdict_for(
+    context: StoreContext, response: BaseHTTPResponse, blob: str | None
+) -> StepError | PassingTrouble:
     """Explain an answer other than 200.
 
     Args:
@@ -53,18 +55,20 @@ def verdict_for(context: StoreContext, response: BaseHTTPResponse, blob: str | N
     code = response.headers.get("x-ms-error-code") or _code_in(body)
     if response.status >= 500 or response.status in PASSING_STATUSES:
         retry_after = response.headers.get("Retry-After", "")
-        return PassingTrouble(f"{response.status} {code}".strip(), float(retry_after) if retry_after.isdigit() else 0.0)
+        return PassingTrouble(
+            f"{response.status} {code}".strip(), float(retry_after) if retry_after.isdigit() else 0.0
+        )
     if blob is not None and (response.status == 412 or code == "BlobNotFound"):
         return _changed(context, response.status, blob)
     return StepError("StoreRefused", _refusal(context, response, code))
 
 
 def untrusted_certificate(context: StoreContext) -> StepError:
-    """The error for an endpoint whose certificate is not signed by a trusted authority, or names another host."""
+    """The error for an endpoint whose certificate is of no trusted authority, or of another host."""
     return StepError(
         "StoreRefused",
-        f"The certificate of {context.endpoint} cannot be trusted; put the certificate of the authority that signed it "
-        "into ca_pem of the blob connection.",
+        f"The certificate of {context.endpoint} cannot be trusted; put the certificate of the authority that "
+        "signed it into ca_pem of the blob connection.",
     )
 
 
@@ -72,7 +76,8 @@ def _changed(context: StoreContext, status: int, blob: str) -> StepError:
     what = "was replaced" if status == 412 else "was deleted"
     return StepError(
         "DataChanged",
-        f"The blob {blob!r} in {context.container} {what} after the snapshot; clear the run from snapshot_data.",
+        f"The blob {blob!r} in {context.container} {what} after the snapshot; clear the run from "
+        "snapshot_data.",
     )
 
 
@@ -82,8 +87,8 @@ def _refusal(context: StoreContext, response: BaseHTTPResponse, code: str) -> st
         return f"{where}: it does not exist; correct the container's name in the blob connection."
     if response.status == 400 and code == "InvalidHeaderValue":
         return (
-            f"The blob store {context.endpoint} refuses version {context.api_version} of the service; set api_version "
-            "of the blob connection to one that it supports, such as 2019-02-02."
+            f"The blob store {context.endpoint} refuses version {context.api_version} of the service; set "
+            "api_version of the blob connection to one that it supports, such as 2019-02-02."
         )
     if response.status == 403:
         return f"{where}: {_reason_for_403(context, response, code)}"
@@ -92,20 +97,27 @@ def _refusal(context: StoreContext, response: BaseHTTPResponse, code: str) -> st
 
 def _reason_for_403(context: StoreContext, response: BaseHTTPResponse, code: str) -> str:
     fields = parse_qs(context.sas)
-    server_time = parsedate_to_datetime(response.headers["Date"]) if "Date" in response.headers else datetime.now(UTC)
+    server_time = (
+        parsedate_to_datetime(response.headers["Date"]) if "Date" in response.headers else datetime.now(UTC)
+    )
     if "se" in fields and server_time >= datetime.fromisoformat(fields["se"][0]):
-        return f"the signature expired at {fields['se'][0]}; clear the task, a new one is signed for each try."
+        return (
+            f"the signature expired at {fields['se'][0]}; clear the task, a new one is signed for each try."
+        )
     if "st" in fields and server_time < datetime.fromisoformat(fields["st"][0]):
         return (
-            f"the signature is valid from {fields['st'][0]} and the store's clock says {server_time:%Y-%m-%dT%H:%M:%SZ}; "
-            "correct the clock of the store or of the worker."
+            f"the signature is valid from {fields['st'][0]} and the store's clock says "
+            f"{server_time:%Y-%m-%dT%H:%M:%SZ}; correct the clock of the store or of the worker."
         )
     if code in SIGNATURE_CODES:
         return (
-            f"the signature is wrong ({code}); put the account's present key into the blob connection, and check that "
-            f"the container's name is right and that the store supports version {context.api_version}."
+            f"the signature is wrong ({code}); put the account's present key into the blob connection, and "
+            "check that the container's name is right and that the store supports version "
+            f"{context.api_version}."
         )
-    return f"{code or 403}; the signature allows reading and listing, so check the account's own restrictions."
+    return (
+        f"{code or 403}; the signature allows reading and listing, so check the account's own restrictions."
+    )
 
 
 def _code_in(body: bytes) -> str:

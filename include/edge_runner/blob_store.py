@@ -1,8 +1,8 @@
 """Reads a blob container over plain HTTP: List Blobs and Get Blob, with a SAS and a pinned service version.
 
-The SDK is not used inside the site's containers: it costs several times the CPU per small blob, and its SAS and
-version handling have to be worked around for a Stack Hub (docs: List Blobs and Get Blob of the Blob service REST API).
-Nothing here reads the environment: not proxies, not certificate bundles.
+The SDK is not used inside the site's containers: it costs several times the CPU per small blob, and its SAS
+and version handling have to be worked around for a Stack Hub (docs: List Blobs and Get Blob of the Blob
+service REST API). Nothing here reads the environment: not proxies, not certificate bundles.
 """
 
 from __future__ import annotations
@@ -206,13 +206,14 @@ class BlobStore:
                 pause_s *= 2
         raise StepError(
             "StoreUnavailable",
-            f"The blob store {self._access.endpoint} did not answer in {self._retry.attempts} tries ({reason}); "
+            f"The blob store {self._access.endpoint} did not answer in {self._retry.attempts} tries "
+            f"({reason}); "
             "the task is retried, so look at the store and its network if this goes on.",
         )
 
 
 def trust(ca_pem: str | None) -> ssl.SSLContext:
-    """Return a client context that trusts the given certificates, and only those; without any, the system's."""
+    """Return a client context that trusts only the given certificates; without any, the system's."""
     if ca_pem is None:
         return ssl.create_default_context()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

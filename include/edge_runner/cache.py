@@ -1,11 +1,12 @@
-"""The site's content-addressed cache: each distinct blob once, whatever partitions, windows and models use it.
+"""The site's content-addressed cache: each distinct blob once, whatever uses it.
 
     objects/<aa>/<sha256>         the bytes, read-only
-    etags/<aa>/<sha256 of pin>    the content's SHA-256 for a pinned blob, so that it need not be downloaded to be known
+    etags/<aa>/<sha256 of pin>    a pinned blob's content SHA-256, to know it without downloading it
     views/<data digest>/<split>/  one tree of hard links per manifest: what a training script sees
     partial/                      files being written
 
-Several runs may stage at once: files appear by atomic rename only, and whoever comes second finds the work done.
+Several runs may stage at once: files appear by atomic rename only, and whoever comes second finds the work
+done.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Compiles a data contract into rules: what to count, in which columns, and how much of it is allowed.
 
-Pure: no data, no files. Whatever a contract asks for that is not known here is an error, never a silent pass. The
-meaning of each metric is in `Metric`; the contract's words are those of ODCS v3
+Pure: no data, no files. Whatever a contract asks for that is not known here is an error, never a silent pass.
+The meaning of each metric is in `Metric`; the contract's words are those of ODCS v3
 (https://bitol-io.github.io/open-data-contract-standard/latest/data-quality/).
 """
 
@@ -147,7 +147,8 @@ def compile_contract(text: str) -> Contract:
     return Contract(
         table=table.name or "",
         columns=tuple(_column(column) for column in properties),
-        rules=tuple(_table_rules(table)) + tuple(rule for column in properties for rule in _column_rules(column)),
+        rules=tuple(_table_rules(table))
+        + tuple(rule for column in properties for rule in _column_rules(column)),
         digest=hashlib.sha256(text.encode()).hexdigest(),
     )
 
@@ -187,7 +188,10 @@ def _column_rules(column: SchemaProperty) -> Iterator[Rule]:
 
 def _option_rule(column: SchemaProperty, option: str, value: Any) -> Rule:
     name = (column_name(column),)
-    if option in ("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum") and column.logicalType in BOUND_TYPES:
+    if (
+        option in ("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum")
+        and column.logicalType in BOUND_TYPES
+    ):
         return Rule(option, Metric(option), name, _bound(column, option, value))
     if option == "multipleOf" and column.logicalType in ("integer", "number"):
         return Rule(option, Metric.NO_MULTIPLE, name, _number(column, option, value))
@@ -229,9 +233,13 @@ def _values(column: SchemaProperty, values: Any) -> tuple[Any, ...]:
     if not isinstance(values, list) or not values:
         raise invalid(f"a rule of column {column.name!r} has no list of values", "add it under arguments")
     for value in values:
-        is_right = isinstance(value, expected) and (column.logicalType == "boolean" or not isinstance(value, bool))
+        is_right = isinstance(value, expected) and (
+            column.logicalType == "boolean" or not isinstance(value, bool)
+        )
         if value is not None and not is_right:
-            raise invalid(f"the value {value!r} in a rule of column {column.name!r} is no {column.logicalType}")
+            raise invalid(
+                f"the value {value!r} in a rule of column {column.name!r} is no {column.logicalType}"
+            )
     return tuple(values)
 
 
@@ -244,10 +252,13 @@ def _table_quality(quality: DataQuality, table: SchemaObject) -> Rule:
         names = {column.name: column_name(column) for column in table.properties or []}
         for name in arguments["properties"]:
             if name not in names:
-                raise invalid(f"duplicateValues of {where} names {name!r}, which is no property", "correct the name")
+                raise invalid(
+                    f"duplicateValues of {where} names {name!r}, which is no property", "correct the name"
+                )
         columns = tuple(names[name] for name in arguments["properties"])
         return Rule(quality.name or metric, Metric.DUPLICATES, columns, None, *_limit(quality, where))
-    raise invalid(f"the metric {metric!r} of {where} with unit {quality.unit!r} and {sorted(arguments)} is not supported")
+    asked = f"unit {quality.unit!r} and arguments {sorted(arguments)}"
+    raise invalid(f"the metric {metric!r} of {where} with {asked} is not supported")
 
 
 def _column_quality(quality: DataQuality, column: SchemaProperty) -> Rule:
@@ -265,7 +276,9 @@ def _column_quality(quality: DataQuality, column: SchemaProperty) -> Rule:
         counted = Metric.NOT_MATCHING, str(arguments["pattern"])
     else:
         raise invalid(f"the metric {metric!r} of {where} with arguments {sorted(given)} is not supported")
-    return Rule(quality.name or metric, counted[0], (column_name(column),), counted[1], *_limit(quality, where))
+    return Rule(
+        quality.name or metric, counted[0], (column_name(column),), counted[1], *_limit(quality, where)
+    )
 
 
 def _metric(quality: DataQuality, where: str) -> str:
@@ -284,7 +297,9 @@ def _limit(quality: DataQuality, where: str) -> tuple[Limit, bool]:
     """The limit of a quality rule, and whether it only warns."""
     given = [operator for operator in OPERATORS if getattr(quality, operator) is not None]
     if len(given) != 1:
-        raise invalid(f"a quality rule of {where} has {len(given)} operators, expected one", "split or complete it")
+        raise invalid(
+            f"a quality rule of {where} has {len(given)} operators, expected one", "split or complete it"
+        )
     value = getattr(quality, given[0])
     bounds = tuple(value) if isinstance(value, list) else (value,)
     if any(isinstance(bound, bool) or not isinstance(bound, int | float) for bound in bounds):
@@ -292,5 +307,7 @@ def _limit(quality: DataQuality, where: str) -> tuple[Limit, bool]:
     if quality.unit not in (None, "rows", "percent"):
         raise invalid(f"the unit {quality.unit!r} of {where} is not supported", "use rows or percent")
     if quality.severity not in (None, "error", *WARNING_SEVERITIES):
-        raise invalid(f"the severity {quality.severity!r} of {where} is not known", "use error, warning or info")
+        raise invalid(
+            f"the severity {quality.severity!r} of {where} is not known", "use error, warning or info"
+        )
     return Limit(given[0], bounds, quality.unit == "percent"), quality.severity in WARNING_SEVERITIES

@@ -1,7 +1,7 @@
-"""Reads an Open Data Contract Standard (ODCS v3) document, and refuses what would otherwise be passed over in silence.
+"""Reads an Open Data Contract Standard (ODCS v3) document, and refuses what is not understood.
 
-The model comes from the package `open-data-contract-standard`. It ignores keys that it does not know, so a misspelt
-rule would never be checked; here every key must be one of the standard's.
+The model comes from the package `open-data-contract-standard`. It ignores keys that it does not know, so a
+misspelt rule would never be checked; here every key must be one of the standard's.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ UNSUPPORTED_OF_OBJECT = ("relationships",)
 UNSUPPORTED_OF_PROPERTY = ("relationships", "properties", "items", "map")
 
 
-def invalid(what: str, remedy: str = "remove it, or write it as a rule that is supported (docs)") -> StepError:
+def invalid(
+    what: str, remedy: str = "remove it, or write it as a rule that is supported (docs)"
+) -> StepError:
     """The error for a contract that asks for what cannot be checked."""
     return StepError("ContractInvalid", f"The data contract cannot be checked: {what}; {remedy}.")
 
@@ -35,8 +37,8 @@ def parse_table(text: str) -> SchemaObject:
         The contract's only schema object.
 
     Raises:
-        StepError: kind `ContractInvalid`, when the document is no ODCS v3 contract for one table, has keys that the
-            standard does not know, or asks for something that is not supported.
+        StepError: kind `ContractInvalid`, when the document is no ODCS v3 contract for one table, has keys
+            that the standard does not know, or asks for something that is not supported.
     """
     contract = _parse_document(text)
     if contract.slaProperties or contract.slaDefaultElement:
@@ -109,7 +111,9 @@ def _check_property(column: SchemaProperty) -> None:
         raise invalid("a property has no name", "name it as the column in the data")
     _refuse_fields(column, UNSUPPORTED_OF_PROPERTY, f"column {column.name!r}")
     if column.semanticType not in (None, "column", "dimension"):
-        raise invalid(f"column {column.name!r} has semanticType {column.semanticType!r}, which is no column of the data")
+        raise invalid(
+            f"column {column.name!r} has semanticType {column.semanticType!r}, which is no column of the data"
+        )
 
 
 def _refuse_fields(element: SchemaObject | SchemaProperty, fields: tuple[str, ...], what: str) -> None:

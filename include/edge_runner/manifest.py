@@ -1,7 +1,7 @@
 """The manifest: the immutable list of a partition's blobs, and what their names may be.
 
-`data_digest` is the SHA-256 of the manifest's bytes, so one list has one spelling: canonical JSON, blobs sorted by
-name, ETags without quotes.
+`data_digest` is the SHA-256 of the manifest's bytes, so one list has one spelling: canonical JSON, blobs
+sorted by name, ETags without quotes.
 """
 
 from __future__ import annotations
@@ -79,8 +79,8 @@ def decode_manifest(content: bytes, data_digest: str) -> Manifest:
     """Read a manifest that must have the given digest.
 
     Raises:
-        StepError: kind `DataChanged`, when the bytes do not have the digest; `ProtocolMismatch`, when the manifest is
-            of another version; `DataRejected`, when a name cannot be a file.
+        StepError: kind `DataChanged`, when the bytes do not have the digest; `ProtocolMismatch`, when the
+            manifest is of another version; `DataRejected`, when a name cannot be a file.
     """
     found = digest_of(content)
     if found != data_digest:
@@ -115,7 +115,8 @@ def require_safe_names(names: Iterable[str]) -> None:
         if "\0" in name or any(_is_unsafe(segment) for segment in segments):
             raise StepError(
                 "DataRejected",
-                f"The blob name {name!r} cannot be a file on the site: a part between slashes is empty, '.', '..' or "
+                f"The blob name {name!r} cannot be a file on the site: a part between slashes is empty, '.', "
+                "'..' or "
                 f"longer than {MAX_SEGMENT_BYTES} bytes; rename the blob or leave it out of the prefix.",
             )
         files.add(name)
@@ -123,8 +124,8 @@ def require_safe_names(names: Iterable[str]) -> None:
     for name in sorted(files & directories):
         raise StepError(
             "DataRejected",
-            f"The blob {name!r} is also the folder of other blobs and cannot be a file on the site; rename it or leave "
-            "it out of the prefix.",
+            f"The blob {name!r} is also the folder of other blobs and cannot be a file on the site; "
+            "rename it or leave it out of the prefix.",
         )
 
 

@@ -20,7 +20,7 @@ def read_points(path: Path) -> list[dict[str, Any]]:
         try:
             point = json.loads(line)
             key, value = (int(point["step"]), str(point["name"])), float(point["value"])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, OverflowError, KeyError, TypeError):
             continue
         if math.isfinite(value):
             points[key] = value

@@ -1,4 +1,4 @@
-"""Turns a contract's rules into Polars expressions, one count each, so that all of them run in one streaming pass.
+"""Turns a contract's rules into Polars expressions, one count each; all of them run in one streaming pass.
 
 A result holds counts and limits, never a value of a row.
 """
@@ -140,7 +140,7 @@ def type_mismatch(column: Column, dtype: pl.DataType | None) -> str | None:
 
 
 def normalised(frame: pl.LazyFrame, schema: Mapping[str, pl.DataType]) -> pl.LazyFrame:
-    """Bring types to the forms that the rules compare with: text, floats, and timestamps in UTC without a zone."""
+    """Bring types to the forms that rules compare with: text, floats, timestamps in UTC without a zone."""
     changes = []
     for name, dtype in schema.items():
         if dtype == pl.Categorical or dtype == pl.Enum:
@@ -196,7 +196,7 @@ def _duplicates(rule: Rule) -> pl.Expr:
 
 
 def _outside(rule: Rule, is_inside: pl.Expr) -> pl.Expr:
-    """Count values that are not inside; NaN is inside of nothing, although Polars sorts it above all numbers."""
+    """Count values that are not inside; NaN never is, although Polars sorts it above all numbers."""
     if isinstance(rule.argument, int | float):
         return (~is_inside | (_column(rule) != _column(rule))).sum()
     return (~is_inside).sum()

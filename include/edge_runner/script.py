@@ -11,12 +11,13 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from edge_runner.protocol import MODEL_CODE_NAME, Dirs
+from edge_runner.protocol import MODEL_CODE_NAME, Dirs, StepError
 
 LAST_LINES = 50
 GRACE_S = 20
@@ -45,7 +46,6 @@ HINTS = (
     ),
     (re.compile(r"No space left on device"), "free disk on the site or raise the step's scratch space"),
 )
-DEFAULT_HINT = "see its last lines in the task's log"
 
 
 @dataclass(frozen=True)
@@ -56,11 +56,13 @@ class ScriptEnd:
         exit_code: Its exit code; negative for a signal.
         last_lines: What it wrote last.
         timed_out: Whether it was ended at its time limit.
+        interrupted: Whether the container was told to stop meanwhile.
     """
 
     exit_code: int
     last_lines: tuple[str, ...]
     timed_out: bool
+    interrupted: bool
 
 
 def environment(dirs: Dirs, variables: Mapping[str, str], threads: int) -> dict[str, str]:
@@ -101,15 +103,31 @@ def run_script(
     last_lines: deque[str] = deque(maxlen=LAST_LINES)
     reader = threading.Thread(target=pass_on, args=(process.stdout, last_lines), daemon=True)
     reader.start()
-    signal.signal(signal.SIGTERM, lambda *_: process.send_signal(signal.SIGTERM))
-    timed_out = not ended_within(process, time_limit_s)
-    if timed_out:
-        process.terminate()
-        if not ended_within(process, GRACE_S):
-            process.kill()
-    exit_code = process.wait()
+    with passing_on_sigterm(process) as interrupted:
+        timed_out = not ended_within(process, time_limit_s)
+        if timed_out:
+            process.terminate()
+            if not ended_within(process, GRACE_S):
+                process.kill()
+        exit_code = process.wait()
     reader.join(GRACE_S)
-    return ScriptEnd(exit_code, tuple(last_lines), timed_out)
+    return ScriptEnd(exit_code, tuple(last_lines), timed_out, interrupted.is_set())
+
+
+@contextmanager
+def passing_on_sigterm(process: subprocess.Popen[str]) -> Iterator[threading.Event]:
+    """Hand a SIGTERM on to the script; the event says whether there was one."""
+    interrupted = threading.Event()
+
+    def hand_on(_signal_number: int, _frame: object) -> None:
+        interrupted.set()
+        process.send_signal(signal.SIGTERM)
+
+    previous = signal.signal(signal.SIGTERM, hand_on)
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGTERM, previous)
 
 
 def pass_on(lines: IO[str], last_lines: deque[str]) -> None:
@@ -129,10 +147,24 @@ def ended_within(process: subprocess.Popen[str], limit_s: float) -> bool:
     return True
 
 
+def refuse_interrupted(end: ScriptEnd, script: str) -> None:
+    """Whatever a script made of its last seconds, a try that was told to stop counts as not done.
+
+    Raises:
+        StepError: kind `JobInterrupted`.
+    """
+    if end.interrupted:
+        raise StepError(
+            "JobInterrupted",
+            f"{script} was ended from outside by SIGTERM; the next try resumes from its last checkpoint.",
+        )
+
+
 def hint(last_lines: tuple[str, ...]) -> str:
-    """The remedy that a script's last lines suggest."""
+    """The remedy that a script's last lines suggest; the last one itself where they suggest none."""
     text = "\n".join(last_lines)
-    return next((remedy for pattern, remedy in HINTS if pattern.search(text)), DEFAULT_HINT)
+    said = f"its last line was {last_lines[-1]!r}" if last_lines else "it wrote nothing"
+    return next((remedy for pattern, remedy in HINTS if pattern.search(text)), said)
 
 
 def script_exists(dirs: Dirs, script: str) -> bool:

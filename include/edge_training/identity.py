@@ -73,9 +73,19 @@ def set_aside_name(name: str, number: int) -> str:
     return f"{name}.failed-{number}"
 
 
-def service_name(model_name: str, role: str = "") -> str:
-    """The container that serves a model; `role` marks the candidate and the previous one."""
-    return f"edge-service-{model_name}" + (f"-{role}" if role else "")
+def service_name(model_name: str) -> str:
+    """The container that serves a model."""
+    return f"edge-service-{model_name}"
+
+
+def candidate_name(service: str) -> str:
+    """The container in which a new image proves itself beside the service."""
+    return f"{service}.candidate"
+
+
+def previous_name(service: str) -> str:
+    """What the old service is called while the new one takes its place."""
+    return f"{service}.previous"
 
 
 def labels(**values: str) -> dict[str, str]:

@@ -47,14 +47,17 @@ class Window:
         """The window that ends at a partition.
 
         Raises:
-            BadRequest: The key is no day, or the length makes no sense.
+            BadRequest: The key is no day, or there is no such window before it.
         """
         if not 1 <= days <= MAX_WINDOW_DAYS:
             raise BadRequest(
                 f"A window of {days} days cannot be trained on; set window_days between 1 and "
                 f"{MAX_WINDOW_DAYS}."
             )
-        return cls(parse(key), days)
+        holdout = parse(key)
+        if holdout.toordinal() <= days:
+            raise BadRequest(f"There are no {days} days before {key}; trigger the run with a later partition.")
+        return cls(holdout, days)
 
     @property
     def training_keys(self) -> list[str]:

@@ -1,7 +1,7 @@
 """Shared access signatures that a site accepts: signed for the service version that the site speaks.
 
-The generators of azure-storage-blob sign for their own newest version whatever `api_version` is set to, and a Stack
-Hub refuses those. A signature is about ten lines; the layouts are those of
+The generators of azure-storage-blob sign for their own newest version whatever `api_version` is set to, and a
+Stack Hub refuses those. A signature is about ten lines; the layouts are those of
 https://learn.microsoft.com/rest/api/storageservices/create-service-sas ("Specify the signature").
 """
 
@@ -29,8 +29,9 @@ def container_read_sas(
 ) -> str:
     """Sign permission to list one container and read its blobs, over https only, for a short time.
 
-    A signature for a prefix would need a directory resource (`sr=d`), which exists from 2020-02-10 on and only with a
-    hierarchical namespace; a Stack Hub has neither, so the container is the narrowest scope that can be listed.
+    A signature for a prefix would need a directory resource (`sr=d`), which exists from 2020-02-10 on and
+    only with a hierarchical namespace; a Stack Hub has neither, so the container is the narrowest scope that
+    can be listed.
 
     Args:
         account: Name of the storage account.
@@ -70,9 +71,20 @@ def string_to_sign(fields: dict[str, str], resource: str) -> str:
     """
     version = fields["sv"]
     if version < FIRST_VERSION:
-        raise BadRequest(f"Storage version {version} is too old; set api_version to {FIRST_VERSION} or newer.")
+        raise BadRequest(
+            f"Storage version {version} is too old; set api_version to {FIRST_VERSION} or newer."
+        )
     no_identifier, no_address_range, no_snapshot, no_encryption_scope = "", "", "", ""
-    lines = [fields["sp"], fields["st"], fields["se"], resource, no_identifier, no_address_range, fields["spr"], version]
+    lines = [
+        fields["sp"],
+        fields["st"],
+        fields["se"],
+        resource,
+        no_identifier,
+        no_address_range,
+        fields["spr"],
+        version,
+    ]
     if version >= VERSION_WITH_RESOURCE:
         lines += [fields["sr"], no_snapshot]
     if version >= VERSION_WITH_ENCRYPTION_SCOPE:
@@ -89,5 +101,7 @@ def _signature(key: str, text: str) -> str:
     try:
         secret = base64.b64decode(key, validate=True)
     except binascii.Error as error:
-        raise BadRequest("The storage account key is not Base64; copy it again into the blob connection.") from error
+        raise BadRequest(
+            "The storage account key is not Base64; copy it again into the blob connection."
+        ) from error
     return base64.b64encode(hmac.new(secret, text.encode(), hashlib.sha256).digest()).decode()

@@ -16,12 +16,14 @@ from local_site.site import Site, clean, down, layout_of
 CONSOLE = Console(highlight=False)
 
 
-def show_up(settings: Settings) -> None:
+def show_up(settings: Settings, *, with_airflow: bool) -> None:
     """Start the site and print its addresses."""
-    info = Site(settings).up()
+    info = Site(settings, with_airflow=with_airflow).up()
     CONSOLE.print(f"Blob store      {info.blob_host_endpoint}")
     CONSOLE.print(f"Registry        https://{info.registry} (user {info.registry_user})")
     CONSOLE.print(f"Model registry  {info.mlflow_url}")
+    if with_airflow:
+        CONSOLE.print(f"Airflow         {info.airflow_url} (user {info.airflow_user})")
     CONSOLE.print(f"SSH             {info.ssh_user}@{info.ssh_host}:{info.ssh_port}")
     CONSOLE.print(f"Keys and passwords are under {settings.state_dir}")
 
@@ -41,17 +43,29 @@ def show_status(settings: Settings) -> None:
     CONSOLE.print(describe(settings.state_dir))
 
 
-COMMANDS = {"up": show_up, "down": show_down, "status": show_status, "clean": clean}
+def run(command: str, settings: Settings, *, with_airflow: bool) -> None:
+    """Run one command."""
+    match command:
+        case "up":
+            show_up(settings, with_airflow=with_airflow)
+        case "down":
+            show_down(settings)
+        case "status":
+            show_status(settings)
+        case "clean":
+            clean(settings)
 
 
 def main() -> int:
-    """Run one command; a failure is one sentence and exit code 1."""
+    """Read the command line; a failure is one sentence and exit code 1."""
     parser = argparse.ArgumentParser(prog="local_site", description=__doc__)
-    parser.add_argument("command", choices=COMMANDS)
+    parser.add_argument("command", choices=("up", "down", "status", "clean"))
+    parser.add_argument("--airflow", action="store_true", help="with `up`: start Airflow too")
+    arguments = parser.parse_args()
     try:
-        COMMANDS[parser.parse_args().command](Settings.from_environment())
+        run(arguments.command, Settings.from_environment(), with_airflow=arguments.airflow)
     except LocalSiteError as error:
-        CONSOLE.print(f"[red]✗[/] {error}")
+        CONSOLE.print(f"[red]✗[/] {error}", soft_wrap=True)
         return 1
     return 0
 

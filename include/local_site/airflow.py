@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping
+from importlib import metadata
 from pathlib import Path
 
 import httpx
@@ -52,9 +53,13 @@ def write_configuration(layout: Layout, root: Path, credentials: Credentials, po
 
 
 def migrate(layout: Layout, root: Path) -> None:
-    """Make or upgrade Airflow's database."""
+    """Make or upgrade Airflow's database, once for each version of Airflow."""
+    mark = layout.airflow_dir / f"migrated-to-{metadata.version('apache-airflow')}"
+    if mark.exists():
+        return
     log_file = layout.log_file("airflow-database")
     run_logged([_program(), "db", "migrate"], log_file, MIGRATE_LIMIT_S, environment(layout, root))
+    mark.touch()
 
 
 def processes(layout: Layout, root: Path, port: int) -> list[ProcessSpec]:
@@ -89,7 +94,12 @@ def ensure_pool(port: int, password: str) -> None:
     with httpx.Client(base_url=f"http://{LOOPBACK}:{port}", timeout=API_LIMIT_S, trust_env=False) as client:
         token = client.post("/auth/token", json={"username": USER, "password": password})
         token.raise_for_status()
-        pool = {"name": POOL, "slots": POOL_SLOTS, "include_deferred": True, "description": "Work on the site"}
+        pool = {
+            "name": POOL,
+            "slots": POOL_SLOTS,
+            "include_deferred": True,
+            "description": "Work on the site",
+        }
         headers = {"Authorization": f"Bearer {token.json()['access_token']}"}
         answer = client.post("/api/v2/pools", json=pool, headers=headers)
     if answer.status_code not in (httpx.codes.CREATED, httpx.codes.CONFLICT):

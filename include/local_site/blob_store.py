@@ -6,7 +6,10 @@ import os
 import sys
 from pathlib import Path
 
+from local_site.commands import run_logged
 from local_site.credentials import Credentials
+from local_site.environments import content_hash
+from local_site.files import write_private
 from local_site.health import LOOPBACK, answers_http
 from local_site.layout import Layout
 from local_site.packages import program
@@ -18,6 +21,7 @@ HOST_NAME = f"{ACCOUNT}.blob.local.stackhub.test"
 CONTAINER = "flights-data"
 MAX_VERSION = "2019-07-07"
 """The newest REST version that a Stack Hub is reported to accept."""
+SEED_LIMIT_S = 180
 
 
 def azurite(layout: Layout, credentials: Credentials, ports: Ports, azurite_dir: Path) -> ProcessSpec:
@@ -64,3 +68,30 @@ def gate(layout: Layout, ports: Ports, bridge_address: str) -> ProcessSpec:
         environment={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])},
         ports=(ports.blob_gate,),
     )
+
+
+def seed(layout: Layout, credentials: Credentials, ports: Ports, python: Path) -> None:
+    """Upload the example's data, once for each version of the program that cuts it.
+
+    Args:
+        layout: Paths of the site.
+        credentials: Its secrets.
+        ports: Its ports.
+        python: Interpreter of the environment with the data.
+    """
+    program_file = Path(__file__).with_name("flights.py")
+    mark = layout.blob_dir / f"seeded-{content_hash(program_file.read_bytes())}"
+    if mark.exists():
+        return
+    write_private(layout.blob_key_file, credentials.blob_key)
+    options = {
+        "--endpoint": f"https://{LOOPBACK}:{ports.blob_gate}/{ACCOUNT}",
+        "--account": ACCOUNT,
+        "--key-file": str(layout.blob_key_file),
+        "--ca-file": str(layout.ca_file),
+        "--container": CONTAINER,
+    }
+    words = [word for option in options.items() for word in option]
+    include = {"PYTHONPATH": str(Path(__file__).resolve().parents[1])}
+    run_logged([python, "-m", "local_site.flights", *words], layout.log_file("seed"), SEED_LIMIT_S, include)
+    mark.touch()

@@ -13,7 +13,7 @@ from local_site.info import SiteInfo
 def write_airflow_secrets(airflow_dir: Path, info: SiteInfo) -> None:
     """Write connections.json and variables.json, readable by their owner only."""
     write_json(airflow_dir / "connections.json", connections(info))
-    write_json(airflow_dir / "variables.json", variables(info))
+    write_json(airflow_dir / "variables.json", variables(info, airflow_dir))
 
 
 def connections(info: SiteInfo) -> dict[str, dict[str, Any]]:
@@ -58,6 +58,11 @@ def connections(info: SiteInfo) -> dict[str, dict[str, Any]]:
     }
 
 
-def variables(info: SiteInfo) -> dict[str, str]:
-    """The runtime images by digest."""
-    return {"edge_training_image": info.training_image, "edge_serving_image": info.serving_image}
+def variables(info: SiteInfo, airflow_dir: Path) -> dict[str, str]:
+    """The runtime images by digest, the workers' directory of bundles, and where the model is served."""
+    return {
+        "edge_training_image": info.training_image,
+        "edge_serving_image": info.serving_image,
+        "edge_bundle_store": str(airflow_dir / "bundles"),
+        "edge_service_port": str(info.service_port),
+    }

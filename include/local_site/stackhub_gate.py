@@ -1,9 +1,10 @@
 """The gate in front of the local blob server: it refuses what the blob service of an Azure Stack Hub refuses.
 
-Azurite answers requests that a Stack Hub does not know. Code that only ever met Azurite would fail on its first day
-at a site, so the local site puts this TLS reverse proxy in between. It passes allowed requests on byte for byte
-(target, Host header and body), because signatures cover them; that is why URLs in the style of a real site
-(`https://account.blob.region.domain/container`) and of an emulator (`https://127.0.0.1/account/container`) both work.
+Azurite answers requests that a Stack Hub does not know. Code that only ever met Azurite would fail on its
+first day at a site, so the local site puts this TLS reverse proxy in between. It passes allowed requests on
+byte for byte (target, Host header and body), because signatures cover them; that is why URLs in the style of
+a real site (`https://account.blob.region.domain/container`) and of an emulator
+(`https://127.0.0.1/account/container`) both work.
 
 What is refused, with the status and code of the service:
 
@@ -19,8 +20,8 @@ What is refused, with the status and code of the service:
 | bearer tokens (no AAD on the data plane) | 400 InvalidAuthenticationInfo | Common REST API error codes |
 
 Which features are missing: "Azure Stack Hub storage: Differences and considerations" (azure-stack-acs-differences).
-Azurite runs with the same certificate and key as the gate, and that certificate is the only one the gate trusts: a
-SAS that allows https only is refused by Azurite when the last hop is plain HTTP.
+Azurite runs with the same certificate and key as the gate, and that certificate is the only one the gate
+trusts: a SAS that allows https only is refused by Azurite when the last hop is plain HTTP.
 """  # noqa: E501  (the rows of a table cannot be broken)
 
 from __future__ import annotations
@@ -131,8 +132,8 @@ def _refused_version(
         return Refusal(
             403,
             "AuthenticationFailed",
-            "Server failed to authenticate the request. Make sure the value of Authorization header is formed "
-            "correctly including the signature.",
+            "Server failed to authenticate the request. Make sure the value of Authorization header is "
+            "formed correctly including the signature.",
             {"AuthenticationErrorDetail": f"The signed version {parameters['sv']} is not supported."},
         )
     return None
@@ -225,7 +226,9 @@ class Gate:
             return await self._forward(request)
         except aiohttp.ClientConnectorError as error:
             log.warning("%s does not answer: %s", self._upstream, error)
-            return _refuse(request, Refusal(503, "ServerBusy", "The server is currently unable to receive requests."))
+            return _refuse(
+                request, Refusal(503, "ServerBusy", "The server is currently unable to receive requests.")
+            )
 
     async def _health(self) -> web.Response:
         try:
@@ -259,12 +262,18 @@ def _refuse(request: web.BaseRequest, refusal: Refusal) -> web.Response:
     headers = {"x-ms-error-code": refusal.code, "x-ms-request-id": request_id}
     body = b"" if request.method == "HEAD" else error_document(refusal, request_id, datetime.now(UTC))
     return web.Response(
-        status=refusal.status, reason=refusal.message, body=body, headers=headers, content_type="application/xml"
+        status=refusal.status,
+        reason=refusal.message,
+        body=body,
+        headers=headers,
+        content_type="application/xml",
     )
 
 
 def _end_to_end(headers: Mapping[str, str]) -> CIMultiDict[str]:
-    return CIMultiDict((name, value) for name, value in headers.items() if name.lower() not in HOP_BY_HOP_HEADERS)
+    return CIMultiDict(
+        (name, value) for name, value in headers.items() if name.lower() not in HOP_BY_HOP_HEADERS
+    )
 
 
 def trust_only(cert_file: Path) -> ssl.SSLContext:
@@ -337,9 +346,13 @@ def _version(text: str) -> str:
 
 def main() -> None:
     """Run the gate from the command line."""
-    parser = argparse.ArgumentParser(prog="local_site.stackhub_gate", description="Stack Hub's limits for Azurite")
+    parser = argparse.ArgumentParser(
+        prog="local_site.stackhub_gate", description="Stack Hub's limits for Azurite"
+    )
     parser.add_argument("--listen", type=_address, action="append", required=True, metavar="HOST:PORT")
-    parser.add_argument("--upstream", required=True, metavar="HOST:PORT", help="Azurite, with the same certificate")
+    parser.add_argument(
+        "--upstream", required=True, metavar="HOST:PORT", help="Azurite, with the same certificate"
+    )
     parser.add_argument("--cert", type=Path, required=True)
     parser.add_argument("--key", type=Path, required=True)
     parser.add_argument("--max-version", type=_version, default="2019-07-07")

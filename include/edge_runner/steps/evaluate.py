@@ -20,7 +20,7 @@ from typing import Any
 from edge_runner.listing import EVALUATION_PATH
 from edge_runner.metrics import last_values
 from edge_runner.protocol import Dirs, StepError, canonical_json, write_atomically
-from edge_runner.script import hint, run_script, script_exists
+from edge_runner.script import hint, refuse_interrupted, run_script, script_exists
 
 PROBE_NAME = "probe.json"
 
@@ -29,7 +29,7 @@ def run(request: Mapping[str, Any], secrets: Mapping[str, str], dirs: Dirs) -> d
     """Evaluate one trained model.
 
     Raises:
-        StepError: kinds `BadRequest`, `EvaluationFailed`, `GateFailed`.
+        StepError: kinds `BadRequest`, `JobInterrupted`, `TimeLimit`, `EvaluationFailed`, `GateFailed`.
     """
     script = str(request["script"])
     if not script_exists(dirs, script):
@@ -69,6 +69,7 @@ def run_evaluation(request: Mapping[str, Any], script: str, model: Path, dirs: D
         "EDGE_SEED": str(request["seed"]),
     }
     end = run_script(dirs, script, variables, int(request["threads"]), float(request["time_limit_s"]))
+    refuse_interrupted(end, script)
     if end.timed_out:
         raise StepError(
             "TimeLimit",
@@ -153,4 +154,6 @@ def predict(model: Path, inputs: Mapping[str, Any]) -> list[Any]:
     warnings.filterwarnings("ignore")
     frame = pd.DataFrame(**inputs["dataframe_split"])
     predictions = mlflow.pyfunc.load_model(str(model)).predict(frame)
+    if isinstance(predictions, pd.DataFrame):  # the server answers one object a row
+        return list(predictions.to_dict(orient="records"))
     return list(predictions.tolist() if hasattr(predictions, "tolist") else predictions)

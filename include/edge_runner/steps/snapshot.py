@@ -17,11 +17,14 @@ def run(request: Mapping[str, Any], secrets: Mapping[str, str], dirs: Dirs) -> d
         `data_digest`, `blobs`, `size_bytes`, and `partitions` (number of blobs of each).
 
     Raises:
-        StepError: kind `PartitionEmpty`, `BadRequest` (parts that overlap), `DataRejected` (a name that cannot be a
-            file), `DataChanged` (a blob changed while it was listed), `StoreUnavailable` or `StoreRefused`.
+        StepError: kind `PartitionEmpty`, `BadRequest` (parts that overlap), `DataRejected` (a name that
+            cannot be a file), `DataChanged` (a blob changed while it was listed), `StoreUnavailable` or
+            `StoreRefused`.
     """
     container = request["container"]
-    access = StoreAccess(request["endpoint"], container, secrets["sas"], request["api_version"], request["ca_pem"])
+    access = StoreAccess(
+        request["endpoint"], container, secrets["sas"], request["api_version"], request["ca_pem"]
+    )
     store = BlobStore(access)
     try:
         manifest = make_manifest(container, collect(store, container, request["parts"]).values())
@@ -32,7 +35,9 @@ def run(request: Mapping[str, Any], secrets: Mapping[str, str], dirs: Dirs) -> d
     partitions: dict[str, int] = {}
     for blob in manifest.blobs:
         partitions[blob.partition] = partitions.get(blob.partition, 0) + 1
-    print(f"{len(manifest.blobs)} blobs, {manifest.size_bytes} bytes, {len(partitions)} partitions", flush=True)
+    print(
+        f"{len(manifest.blobs)} blobs, {manifest.size_bytes} bytes, {len(partitions)} partitions", flush=True
+    )
     return {
         "data_digest": digest_of(content),
         "blobs": len(manifest.blobs),
@@ -66,7 +71,8 @@ def collect(store: BlobStore, container: str, parts: list[dict[str, str]]) -> di
         if not found:
             raise StepError(
                 "PartitionEmpty",
-                f"Partition {part['partition']} has no blobs under {part['prefix']} in container {container}; deliver "
+                f"Partition {part['partition']} has no blobs under {part['prefix']} in container "
+                f"{container}; deliver "
                 "the data, or choose a partition and a window that have data.",
             )
     return blobs

@@ -1,7 +1,7 @@
 """Brings the manifest's blobs to the site's disk: verified, each once, and visible as a tree of files.
 
-A blob that changed after the snapshot is refused by its ETag, one that does not have the promised bytes by its
-checksum. The data set is therefore exactly the manifest's, or there is none.
+A blob that changed after the snapshot is refused by its ETag, one that does not have the promised bytes by
+its checksum. The data set is therefore exactly the manifest's, or there is none.
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ def run(request: Mapping[str, Any], secrets: Mapping[str, str], dirs: Dirs) -> d
     Raises:
         StepError: kind `DataChanged`, `DataCorrupt`, `StoreUnavailable` or `StoreRefused`.
     """
-    manifest = decode_manifest((dirs.inputs / "snapshot" / MANIFEST_NAME).read_bytes(), request["data_digest"])
+    manifest = decode_manifest(
+        (dirs.inputs / "snapshot" / MANIFEST_NAME).read_bytes(), request["data_digest"]
+    )
     cache = Cache(dirs.cache)
     cache.remove_abandoned(time.time())
     access = StoreAccess(
@@ -87,7 +89,8 @@ def download(store: BlobStore, cache: Cache, pin: str, blob: ManifestBlob) -> st
         The SHA-256 of its content.
 
     Raises:
-        StepError: kind `DataCorrupt`, when size or MD5 differ from the manifest's; others as `BlobStore.read_blob`.
+        StepError: kind `DataCorrupt`, when size or MD5 differ from the manifest's; others as
+        `BlobStore.read_blob`.
     """
     partial = cache.new_partial()
     try:
@@ -131,12 +134,16 @@ def with_progress(staged: Iterator[Staged], total: int, now_s: Callable[[], floa
         if count == total or now_s() - printed_s >= PROGRESS_INTERVAL_S:
             printed_s = now_s()
             rate = downloaded_bytes / 1e6 / max(elapsed_s, 1e-3)
-            print(f"{count}/{total} blobs, {downloaded_bytes / 1e6:.1f} MB downloaded, {rate:.1f} MB/s", flush=True)
+            print(
+                f"{count}/{total} blobs, {downloaded_bytes / 1e6:.1f} MB downloaded, {rate:.1f} MB/s",
+                flush=True,
+            )
         yield item
 
 
 def _corrupt(blob: ManifestBlob, finding: str) -> StepError:
     return StepError(
         "DataCorrupt",
-        f"The blob {blob.name!r} {finding}; deliver it again with its checksum and clear the run from snapshot_data.",
+        f"The blob {blob.name!r} {finding}; deliver it again with its checksum and clear the run from "
+        "snapshot_data.",
     )

@@ -14,7 +14,7 @@ from typing import Any
 
 from edge_runner.metrics import last_values
 from edge_runner.protocol import Dirs, StepError, canonical_json, write_atomically
-from edge_runner.script import ScriptEnd, hint, run_script, script_exists
+from edge_runner.script import ScriptEnd, hint, refuse_interrupted, run_script, script_exists
 
 MODEL_FILE = "MLmodel"
 
@@ -23,7 +23,7 @@ def run(request: Mapping[str, Any], secrets: Mapping[str, str], dirs: Dirs) -> d
     """Train once; a checkpoint left by an interrupted try is found in `EDGE_CHECKPOINT_DIR`.
 
     Raises:
-        StepError: kinds `BadRequest`, `TrainingFailed`, `TimeLimit`, `NoModel`.
+        StepError: kinds `BadRequest`, `JobInterrupted`, `TrainingFailed`, `TimeLimit`, `NoModel`.
     """
     script = str(request["script"])
     if not script_exists(dirs, script):
@@ -69,6 +69,7 @@ def prepare(request: Mapping[str, Any], dirs: Dirs) -> dict[str, str]:
 
 def check(end: ScriptEnd, script: str, time_limit_s: float) -> None:
     """Raise the error that the script's end amounts to, if it does."""
+    refuse_interrupted(end, script)
     if end.timed_out:
         raise StepError(
             "TimeLimit",

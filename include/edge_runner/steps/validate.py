@@ -1,7 +1,8 @@
 """Checks the staged data against its contract: all rows, one streaming pass, aggregates only.
 
-The contract is compiled first, so one that cannot be checked ends the step before any data is read. Then the files'
-own schemas are compared, so that a wrong type is reported with the file's name. Then the rules are counted.
+The contract is compiled first, so one that cannot be checked ends the step before any data is read. Then the
+files' own schemas are compared, so that a wrong type is reported with the file's name. Then the rules are
+counted.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ def run(request: Mapping[str, Any], secrets: Mapping[str, str], dirs: Dirs) -> d
     if partition_rows == 0:
         raise StepError(
             "DataRejected",
-            f"Partition {request['partition']} has no rows in {len(files['holdout'])} files; deliver it again.",
+            f"Partition {request['partition']} has no rows in {len(files['holdout'])} files; deliver it "
+            "again.",
         )
     rows, outcomes = count(contract, schemas, dirs.data)
     report = {
@@ -68,7 +70,8 @@ def data_files(folder: Path) -> Iterator[Path]:
         if path.suffix != SUFFIX:
             raise StepError(
                 "DataRejected",
-                f"The file {path.relative_to(folder)} is no {SUFFIX} file; leave it out of the partition's prefix.",
+                f"The file {path.relative_to(folder)} is no {SUFFIX} file; leave it out of the partition's "
+                "prefix.",
             )
         yield path
 
@@ -101,14 +104,17 @@ def require_types(contract: Contract, schemas: Mapping[Path, Mapping[str, pl.Dat
         more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
         raise StepError(
             "DataRejected",
-            f"The data breaks its contract: {findings[0]}{more}; deliver the files with the contract's types.",
+            f"The data breaks its contract: {findings[0]}{more}; deliver the files with the contract's "
+            "types.",
             {"findings": findings[:100]},
         )
 
 
 def count_rows(files: list[Path]) -> int:
     """Number of rows, from the files' footers."""
-    return int(pl.scan_parquet(files, hive_partitioning=False).select(pl.len()).collect().item()) if files else 0
+    return (
+        int(pl.scan_parquet(files, hive_partitioning=False).select(pl.len()).collect().item()) if files else 0
+    )
 
 
 def count(
@@ -136,13 +142,17 @@ def _scan(files: list[Path], schema: dict[str, pl.DataType]) -> pl.LazyFrame:
 
 
 def _find_unreadable(files: list[Path], root: Path) -> StepError:
-    """Find the file that made a scan fail; the library's own text is not shown, for it can hold a row's value."""
+    """Find the file that made a scan fail; the library's text is not shown, for it can hold a value."""
     for path in files:
         try:
-            pl.scan_parquet(path, hive_partitioning=False).select(pl.all().null_count()).collect(engine="streaming")
+            pl.scan_parquet(path, hive_partitioning=False).select(pl.all().null_count()).collect(
+                engine="streaming"
+            )
         except READ_ERRORS:
             return _unreadable(path, root)
-    return StepError("DataRejected", "The files cannot be read as one table; deliver them with the same types.")
+    return StepError(
+        "DataRejected", "The files cannot be read as one table; deliver them with the same types."
+    )
 
 
 def _unreadable(path: Path, root: Path) -> StepError:
@@ -171,5 +181,7 @@ def require_kept(outcomes: list[Outcome], partition: str, report: dict[str, Any]
 def _summary(rows: int, files: int, outcomes: list[Outcome]) -> str:
     verdicts = [outcome.verdict for outcome in outcomes]
     counts = ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in ("passed", "warned", "failed"))
-    warnings = "".join(f"\nwarning: {outcome.sentence()}" for outcome in outcomes if outcome.verdict == "warned")
+    warnings = "".join(
+        f"\nwarning: {outcome.sentence()}" for outcome in outcomes if outcome.verdict == "warned"
+    )
     return f"{rows} rows in {files} files, {len(verdicts)} rules: {counts}{warnings}"

@@ -117,8 +117,8 @@ def _why_incomplete(arrival: Arrival, request: Mapping[str, Any]) -> str:
             "deliver the data and clear the task, or choose a partition that has data."
         )
     return (
-        f"{start}its newest blob changed {arrival.quiet_s:.0f} s ago and {request['quiet_s']:.0f} s of quiet are "
-        "wanted; clear the task when the delivery has ended, or set a longer time limit."
+        f"{start}its newest blob changed {arrival.quiet_s:.0f} s ago and {request['quiet_s']:.0f} s of quiet "
+        "are wanted; clear the task when the delivery has ended, or set a longer time limit."
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from edge_runner.protocol import CODE_DIR, WORK_NAME
@@ -18,11 +18,13 @@ from edge_training.ports.edge_host import (
     ContainerSpec,
     ContainerState,
     Limits,
+    LogLine,
     Mount,
     ServiceSpec,
 )
 
 CODE_SIZE_BYTES = 64 * 2**20
+LONGEST_LINE_CHARS = 2**20
 RUNNING_STATES = ("running", "paused", "restarting")
 
 
@@ -129,6 +131,29 @@ def container_state(shown: Mapping[str, Any]) -> ContainerState:
         memory_limit_bytes=shown["HostConfig"]["Memory"],
         host_port=int(bindings[0]["HostPort"]) if bindings else None,
     )
+
+
+class WholeLines:
+    """Joins the pieces of about 16 KiB that Docker cuts long lines into; only a line's last piece ends with a
+    line break, and all of them carry its stamp.
+    """
+
+    def __init__(self) -> None:
+        self._stamp = ""
+        self._text = ""
+
+    def add(self, stamped: str) -> Iterator[LogLine]:
+        """Take one stamped piece; gives the line that it completes."""
+        self._stamp, _, text = stamped.partition(" ")
+        self._text += text
+        if text.endswith("\n") or len(self._text) >= LONGEST_LINE_CHARS:
+            yield from self.rest()
+
+    def rest(self) -> Iterator[LogLine]:
+        """The line whose end has not come."""
+        if self._text:
+            yield LogLine(self._stamp, self._text.rstrip("\n"))
+            self._text = ""
 
 
 def work_directory() -> bytes:

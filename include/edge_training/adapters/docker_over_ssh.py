@@ -37,6 +37,7 @@ PROBE_LIMITS = aiohttp.ClientTimeout(total=10)
 DELIVERY_LIMIT_S = 120
 CHUNK_BYTES = 2**18
 SERVER_ERROR = 500
+NO_SUCH_DIRECTORY = "bind source path does not exist"
 
 
 @asynccontextmanager
@@ -123,6 +124,11 @@ class DockerOverSsh:
                 return False
             if error.status == NOT_FOUND:
                 raise image_missing(str(config["Image"]), error.message) from None
+            if NO_SUCH_DIRECTORY in error.message:
+                raise BadRequest(
+                    f"The site no longer has what an earlier step left for {name} ({error.message}); remove "
+                    "that step's container on the site and clear the run from that step on."
+                ) from None
             raise
         return True
 
@@ -169,20 +175,24 @@ class DockerOverSsh:
         if since:
             options["since"] = since
         with self._translated():
-            container = self._container(name)
+            container, lines = self._container(name), docker_config.WholeLines()
             if follow:
-                async for line in container.log(follow=True, timeout=STREAM_LIMITS, **options):
-                    yield log_line(line)
+                async for piece in container.log(follow=True, timeout=STREAM_LIMITS, **options):
+                    for line in lines.add(piece):
+                        yield line
             else:
-                for line in await container.log(follow=False, **options):
-                    yield log_line(line)
+                for piece in await container.log(follow=False, **options):
+                    for line in lines.add(piece):
+                        yield line
+            for line in lines.rest():
+                yield line
 
     async def stop(self, name: str, grace_s: int) -> None:
         with self._translated(), ignored(NOT_FOUND):
             await self._container(name).stop(t=grace_s)
 
     async def remove(self, name: str) -> None:
-        with self._translated(), ignored(NOT_FOUND):
+        with self._translated(), ignored(NOT_FOUND, CONFLICT):
             await self._container(name).delete(force=True)
 
     async def rename(self, name: str, new_name: str) -> None:
@@ -253,6 +263,11 @@ class DockerOverSsh:
         except aiodocker.DockerError as error:
             if error.status >= SERVER_ERROR:
                 raise self._unreachable(error.message) from None
+            if error.status == NOT_FOUND:
+                raise JobInterrupted(
+                    f"{self._target} no longer has what the job needs ({error.message}); the next try starts "
+                    "it again."
+                ) from None
             raise SiteRefused(
                 f"Docker on {self._target} refuses ({error.status}): {error.message}; correct the request "
                 "or the daemon's settings."
@@ -268,12 +283,12 @@ class DockerOverSsh:
 
 
 @contextmanager
-def ignored(status: int) -> Iterator[None]:
-    """Take one refusal of Docker's for an answer."""
+def ignored(*statuses: int) -> Iterator[None]:
+    """Take some of Docker's refusals for an answer; a removal that somebody else began is a conflict."""
     try:
         yield
     except aiodocker.DockerError as error:
-        if error.status != status:
+        if error.status not in statuses:
             raise
 
 
@@ -283,9 +298,3 @@ def image_missing(reference: str, reason: str) -> ImageMissing:
         f"The site cannot get the image {reference} ({reason}); check the reference and the registry's "
         "login in its connection."
     )
-
-
-def log_line(stamped: str) -> LogLine:
-    """Split Docker's stamp from the line."""
-    stamp, _, text = stamped.partition(" ")
-    return LogLine(stamp, text.rstrip("\n"))

@@ -1,14 +1,15 @@
 """A session with an MLflow server: its settings, its patience, and the names of its errors.
 
 MLflow's client is configured by environment variables only. They are set for the length of one call and
-restored afterwards, so that neither the task's environment nor another server's session is touched. The
-client's own retries (four minutes of them) are off: a whole call is safe to repeat, so it is repeated here,
-for a bounded time.
+restored afterwards, so that neither the task's environment nor another server's session is touched; threads
+of one process take turns. The client's own retries (four minutes of them) are off: a whole call is safe to
+repeat, so it is repeated here, for a bounded time.
 """
 
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_TURN = threading.RLock()
 _LONGEST_PAUSE_S = 8.0
 _REASON_LENGTH = 300
 
@@ -108,7 +110,7 @@ class MlflowSession:
             )
         if status in (401, 403):
             return ModelRegistryRefused(
-                f"The model registry {self._url} refuses user {self._user!r} ({status}); "
+                f"The model registry {self._url} refuses user {self._user!r} ({status}: {_reason(error)}); "
                 "correct login and password of its connection, or give this user the right to edit models."
             )
         return ModelRegistryRefused(
@@ -168,12 +170,13 @@ def _reason(error: BaseException) -> str:
 @contextmanager
 def _environment(values: Mapping[str, str | None]) -> Iterator[None]:
     """Set and unset variables of this process for the length of a block."""
-    before = {name: os.environ.get(name) for name in values}
-    try:
-        _apply(values)
-        yield
-    finally:
-        _apply(before)
+    with _TURN:
+        before = {name: os.environ.get(name) for name in values}
+        try:
+            _apply(values)
+            yield
+        finally:
+            _apply(before)
 
 
 def _apply(values: Mapping[str, str | None]) -> None:

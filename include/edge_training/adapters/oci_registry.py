@@ -42,6 +42,7 @@ class OciRegistry:
         timeout_s: float = 60.0,
         tries: int = 4,
         pause_s: float = 1.0,
+        transport: httpx.BaseTransport | None = None,
     ) -> None:
         """Remember the registry; nothing is sent yet.
 
@@ -53,6 +54,7 @@ class OciRegistry:
             timeout_s: Longest silence of the registry within one request.
             tries: How often a call is tried while the registry does not answer.
             pause_s: Pause after the first try; it doubles with each.
+            transport: What carries the requests; None for the network.
         """
         self.host = host
         self._user = user
@@ -63,6 +65,7 @@ class OciRegistry:
             verify=ssl.create_default_context(cadata=ca_pem),
             timeout=timeout_s,
             follow_redirects=True,
+            transport=transport,
         )
 
     def close(self) -> None:
@@ -139,14 +142,17 @@ class OciRegistry:
 
     def _upload(self, location: httpx.URL, blob: Blob) -> None:
         """Send a blob to an upload that was begun; the registry verifies its digest at the end."""
-        sent = 0
+        sent_bytes = 0
         for piece in pieces(blob.open(), PIECE_BYTES):
+            end_bytes = sent_bytes + sum(map(len, piece))
             headers = {
                 "Content-Type": "application/octet-stream",
-                "Content-Range": f"{sent}-{sent + len(piece) - 1}",
+                "Content-Length": str(end_bytes - sent_bytes),
+                "Content-Range": f"{sent_bytes}-{end_bytes - 1}",
             }
             location = self._location(self._request("PATCH", location, content=piece, headers=headers))
-            sent += len(piece)
+            sent_bytes = end_bytes
+            piece.clear()  # httpx ties request and response in a cycle that would keep the bytes for a while
         self._request("PUT", location.copy_merge_params({"digest": blob.digest}))
 
     def _location(self, response: httpx.Response) -> httpx.URL:
@@ -237,16 +243,16 @@ class OciRegistry:
             )
 
 
-def pieces(chunks: Iterator[bytes], size_bytes: int) -> Iterator[bytes]:
-    """The same bytes in pieces of one size, except the last."""
-    piece = bytearray()
+def pieces(chunks: Iterator[bytes], size_bytes: int) -> Iterator[list[bytes]]:
+    """The same bytes, in lists of chunks that hold about `size_bytes` each."""
+    piece: list[bytes] = []
     for chunk in chunks:
-        piece += chunk
-        while len(piece) >= size_bytes:
-            yield bytes(piece[:size_bytes])
-            del piece[:size_bytes]
-    if piece:
-        yield bytes(piece)
+        piece.append(chunk)
+        if sum(map(len, piece)) >= size_bytes:
+            yield piece
+            piece = []
+    if any(piece):
+        yield piece
 
 
 def _reason(response: httpx.Response) -> str:

@@ -60,7 +60,7 @@ async def connect(target: SshTarget) -> asyncssh.SSHClientConnection:
     """Open the connection; the caller's own SSH settings, agent and known hosts play no part."""
     try:
         key = asyncssh.import_private_key(target.private_key)
-        known_hosts = asyncssh.import_known_hosts(f"[{target.host}]:{target.port} {target.host_key}\n")
+        host_key = asyncssh.import_public_key(target.host_key)
     except (asyncssh.KeyImportError, ValueError) as error:
         raise SiteRefused(
             f"The SSH keys of {target} cannot be read ({error}); correct private_key and host_key in the "
@@ -72,7 +72,7 @@ async def connect(target: SshTarget) -> asyncssh.SSHClientConnection:
             target.port,
             username=target.user,
             client_keys=[key],
-            known_hosts=known_hosts,
+            known_hosts=([host_key], [], []),
             agent_path=None,
             config=None,
             preferred_auth="publickey",

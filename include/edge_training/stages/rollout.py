@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Literal, cast, get_args
 
 from edge_training.errors import BadRequest, ModelRegistryRefused, RolloutFailed
-from edge_training.identity import labels, service_name
+from edge_training.identity import candidate_name, labels, previous_name, service_name
 from edge_training.jobs import last_lines
 from edge_training.ports.edge_host import ContainerState, EdgeHost, RegistryLogin, ServiceSpec
 from edge_training.ports.model_registry import ModelRegistry, ModelVersion
@@ -72,7 +72,7 @@ async def roll_out(
     """Let the service run this image; what served before serves on if it does not get healthy.
 
     The new image first proves itself beside the old service, on a port of its own. Only then the two are
-    swapped. Every step can be repeated after a crash.
+    swapped. Every step can be repeated after a crash; what a crash left aside serves again first.
 
     Returns:
         Whether anything was changed.
@@ -80,10 +80,10 @@ async def roll_out(
     Raises:
         RolloutFailed: The new service did not get healthy.
     """
-    current = await host.inspect(spec.name)
-    if current is not None and current.image == spec.image and await answers(host, current):
+    if await serves(host, spec):
         await clean_up(host, spec)
         return False
+    await restore(host, spec)
     await host.ensure_image(spec.image, login)
     await prove_candidate(host, spec, health_limit_s)
     await swap(host, spec, health_limit_s)
@@ -91,9 +91,30 @@ async def roll_out(
     return True
 
 
+async def serves(host: EdgeHost, spec: ServiceSpec) -> bool:
+    """Whether this image already answers on this port."""
+    current = await host.inspect(spec.name)
+    return (
+        current is not None
+        and current.image == spec.image
+        and current.host_port == spec.host_port
+        and await answers(host, current)
+    )
+
+
+async def restore(host: EdgeHost, spec: ServiceSpec) -> None:
+    """Let what served before serve again, however far a swap had come."""
+    previous = previous_name(spec.name)
+    if await host.inspect(previous) is not None:
+        await host.remove(spec.name)
+        await host.rename(previous, spec.name)
+    if await host.inspect(spec.name) is not None:
+        await host.run_service(spec)
+
+
 async def prove_candidate(host: EdgeHost, spec: ServiceSpec, health_limit_s: float) -> None:
     """Start the new image beside the old service and wait until it is healthy; it is gone afterwards."""
-    candidate = replace(spec, name=f"{spec.name}-candidate", host_port=0)
+    candidate = replace(spec, name=candidate_name(spec.name), host_port=0)
     await host.remove(candidate.name)
     state = await host.run_service(candidate)
     try:
@@ -104,19 +125,15 @@ async def prove_candidate(host: EdgeHost, spec: ServiceSpec, health_limit_s: flo
 
 async def swap(host: EdgeHost, spec: ServiceSpec, health_limit_s: float) -> None:
     """Put the new service in the old one's place, or the old one back."""
-    previous = previous_name(spec)
-    if await host.inspect(spec.name) is not None and await host.inspect(previous) is None:
+    if await host.inspect(spec.name) is not None:
         await host.stop(spec.name, STOP_GRACE_S)
-        await host.rename(spec.name, previous)
-    await host.remove(spec.name)
+        await host.rename(spec.name, previous_name(spec.name))
     state = await host.run_service(spec)
     try:
         await require_health(host, state, spec, health_limit_s)
     except RolloutFailed:
         await host.remove(spec.name)
-        if await host.inspect(previous) is not None:
-            await host.rename(previous, spec.name)
-            await host.run_service(spec)
+        await restore(host, spec)
         raise
 
 
@@ -137,13 +154,8 @@ def promote(registry: ModelRegistry, model_name: str, version: str) -> None:
 
 async def clean_up(host: EdgeHost, spec: ServiceSpec) -> None:
     """Remove what a roll-out, or a crash in the middle of one, leaves."""
-    await host.remove(f"{spec.name}-candidate")
-    await host.remove(previous_name(spec))
-
-
-def previous_name(spec: ServiceSpec) -> str:
-    """What the old service is called while the new one proves itself."""
-    return f"{spec.name}-previous"
+    await host.remove(candidate_name(spec.name))
+    await host.remove(previous_name(spec.name))
 
 
 async def require_health(

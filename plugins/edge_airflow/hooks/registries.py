@@ -7,10 +7,9 @@ from __future__ import annotations
 from airflow.sdk import BaseHook
 
 from edge_airflow.hooks.site import required
-from edge_training.adapters.mlflow_registry import MlflowRegistry
-from edge_training.adapters.mlflow_session import MlflowSession
-from edge_training.adapters.oci_registry import OciRegistry
 from edge_training.ports.edge_host import RegistryLogin
+from edge_training.ports.image_registry import ImageRegistry
+from edge_training.ports.model_registry import ModelRegistry
 
 
 class ImageRegistryHook(BaseHook):
@@ -33,8 +32,10 @@ class ImageRegistryHook(BaseHook):
             password=required(connection, "password", connection.password),
         )
 
-    def client(self) -> OciRegistry:
+    def client(self) -> ImageRegistry:
         """The registry's client."""
+        from edge_training.adapters.oci_registry import OciRegistry
+
         login = self.login()
         ca_pem = self.get_connection(self.conn_id).extra_dejson.get("ca_pem")
         return OciRegistry(login.registry, login.user, login.password, ca_pem=ca_pem)
@@ -52,8 +53,11 @@ class ModelRegistryHook(BaseHook):
         super().__init__()
         self.conn_id = conn_id
 
-    def client(self) -> MlflowRegistry:
+    def client(self) -> ModelRegistry:
         """The registry's client."""
+        from edge_training.adapters.mlflow_registry import MlflowRegistry
+        from edge_training.adapters.mlflow_session import MlflowSession
+
         connection = self.get_connection(self.conn_id)
         session = MlflowSession(
             required(connection, "host", connection.host),

@@ -10,15 +10,17 @@ from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook, Connection
 from asgiref.sync import sync_to_async
 
-from edge_training.adapters.docker_over_ssh import DockerOverSsh, connect
-from edge_training.adapters.ssh import SshTarget
 from edge_training.errors import BadRequest
+from edge_training.ports.edge_host import EdgeHost
 from edge_training.site import DEFAULT_API_VERSION, BlobStore, Site
+
+if TYPE_CHECKING:
+    from edge_training.adapters.ssh import SshTarget
 
 DEFAULT_SSH_PORT = 22
 DEFAULT_DOCKER_SOCKET = "/var/run/docker.sock"
@@ -40,13 +42,20 @@ class SiteHook(BaseHook):
         connection = self.get_connection(f"{self.site_name}_blob")
         return Site(self.site_name, blob_store(connection))
 
-    def connect(self) -> AbstractAsyncContextManager[DockerOverSsh]:
+    def connect(self) -> AbstractAsyncContextManager[EdgeHost]:
         """The site's Docker engine, from a worker."""
-        return connect(ssh_target(self.get_connection(f"{self.site_name}_vm")))
+        return connected(self.get_connection(f"{self.site_name}_vm"))
 
-    async def target(self) -> SshTarget:
-        """How to reach the VM, from a trigger."""
-        return await sync_to_async(ssh_target)(await self.aget_connection(f"{self.site_name}_vm"))
+    async def aconnect(self) -> AbstractAsyncContextManager[EdgeHost]:
+        """The site's Docker engine, from a trigger."""
+        return await sync_to_async(connected)(await self.aget_connection(f"{self.site_name}_vm"))
+
+
+def connected(connection: Connection) -> AbstractAsyncContextManager[EdgeHost]:
+    """The Docker engine behind a connection, for the length of a `with`."""
+    from edge_training.adapters import docker_over_ssh
+
+    return docker_over_ssh.connect(ssh_target(connection))
 
 
 def ssh_target(connection: Connection) -> SshTarget:
@@ -55,6 +64,8 @@ def ssh_target(connection: Connection) -> SshTarget:
     Raises:
         BadRequest: A field that is needed is missing.
     """
+    from edge_training.adapters.ssh import SshTarget
+
     extra = connection.extra_dejson
     key_file = extra.get("key_file")
     return SshTarget(

@@ -10,11 +10,12 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
-from airflow.sdk import BaseOperator, Context
+from airflow.sdk import Context
 
 from edge_airflow.failures import ends_with_a_sentence
 from edge_airflow.hooks.registries import ImageRegistryHook
 from edge_airflow.hooks.site import SiteHook
+from edge_airflow.operators.documented import DocumentedOperator
 from edge_airflow.triggers.edge_job import EdgeJobTrigger
 from edge_training import jobs, partitions
 from edge_training.errors import JobInterrupted
@@ -30,7 +31,7 @@ GRACE_S = 20
 OUT_OF_REACH_LIMIT_S = 24 * 3600
 
 
-class EdgeJobOperator(BaseOperator):
+class EdgeJobOperator(DocumentedOperator):
     """Runs one step on a site, never twice at a time.
 
     Args:

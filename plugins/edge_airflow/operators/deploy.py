@@ -6,19 +6,20 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from airflow.sdk import Asset, BaseOperator, Context
+from airflow.sdk import Asset, Context
 from airflow.sdk.exceptions import AirflowSkipException
 
 from edge_airflow.failures import ends_with_a_sentence
 from edge_airflow.hooks.registries import ImageRegistryHook, ModelRegistryHook
 from edge_airflow.hooks.site import SiteHook
 from edge_airflow.operators.base import DEFAULT_REGISTRY, DEFAULT_SITE
+from edge_airflow.operators.documented import DocumentedOperator
 from edge_airflow.operators.registries import DEFAULT_MODEL_REGISTRY
 from edge_training.errors import BadRequest
 from edge_training.stages import rollout
 
 
-class DecideRolloutOperator(BaseOperator):
+class DecideRolloutOperator(DocumentedOperator):
     """Reads the event that a training left, and skips the rest unless it asks for a deployment that makes
     sense.
 
@@ -60,7 +61,7 @@ def latest_event(context: Context, image: Asset) -> dict[str, Any]:
     return dict(events[-1].extra)
 
 
-class RollOutOperator(BaseOperator):
+class RollOutOperator(DocumentedOperator):
     """Lets the site serve the version; what served before serves on if it does not get healthy.
 
     Args:
@@ -110,7 +111,7 @@ class RollOutOperator(BaseOperator):
         return {**decision, "service": spec.name, "host_port": spec.host_port, "changed": changed}
 
 
-class PromoteChampionOperator(BaseOperator):
+class PromoteChampionOperator(DocumentedOperator):
     """Makes the version that serves the champion.
 
     Args:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import Asset, BaseOperator, Context
+from airflow.sdk import Asset, Context
 
 from edge_airflow.failures import ends_with_a_sentence
 from edge_airflow.hooks.registries import ImageRegistryHook, ModelRegistryHook
 from edge_airflow.operators.base import DEFAULT_REGISTRY, DEFAULT_SITE
+from edge_airflow.operators.documented import DocumentedOperator
 from edge_airflow.operators.model import BUNDLE_STORE
 from edge_training import partitions
 from edge_training.bundle import bundle_path
@@ -25,7 +26,7 @@ DEFAULT_MODEL_REGISTRY = "edge_mlflow"
 SERVING_IMAGE = "{{ var.value.edge_serving_image }}"
 
 
-class RegisterModelOperator(BaseOperator):
+class RegisterModelOperator(DocumentedOperator):
     """Registers the bundle once, with its lineage as tags.
 
     Args:
@@ -120,7 +121,7 @@ def stored_bundle(store: str, digest: str) -> Path:
     return path
 
 
-class BuildImageOperator(BaseOperator):
+class BuildImageOperator(DocumentedOperator):
     """Appends the registered model to the serving runtime, straight in the registry; nothing is tagged yet.
 
     Args:
@@ -186,7 +187,7 @@ def registered_version(registry: ModelRegistry, registration: Any) -> ModelVersi
     return version
 
 
-class PushImageOperator(BaseOperator):
+class PushImageOperator(DocumentedOperator):
     """Tags the verified image, writes it to the model version, and tells those who follow the image's Asset.
 
     Args:

@@ -11,7 +11,6 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from edge_airflow.hooks.site import SiteHook
-from edge_training.adapters.docker_over_ssh import connect
 from edge_training.errors import Final, Transient
 from edge_training.jobs import follow, stop_if_owned
 
@@ -73,7 +72,7 @@ class EdgeJobTrigger(BaseTrigger):
 
     async def _follow(self) -> AsyncIterator[None]:
         """Connect and pass lines on; yields at every sign of life."""
-        async with connect(await SiteHook(self.site).target()) as host:
+        async with await SiteHook(self.site).aconnect() as host:
             yield
             async for stamp in follow(host, self.container, self._since, self.log.info):
                 self._since = stamp
@@ -81,5 +80,5 @@ class EdgeJobTrigger(BaseTrigger):
 
     async def on_kill(self) -> None:
         """Stop the container unless a newer try of the task has adopted it."""
-        async with connect(await SiteHook(self.site).target()) as host:
+        async with await SiteHook(self.site).aconnect() as host:
             await stop_if_owned(host, self.container, self.owner, self.grace_s)

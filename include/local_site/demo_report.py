@@ -1,0 +1,140 @@
+"""What the demo has to show: `build/demo.json`, and the same as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+from rich.console import Console
+from rich.table import Table
+
+from local_site.airflow_api import AirflowApi
+from local_site.files import write_json
+from local_site.health import LOOPBACK
+from local_site.info import SiteInfo
+
+SHORT_DIGEST = 12
+CALL_LIMIT_S = 30.0
+
+
+def collect(
+    api: AirflowApi,
+    info: SiteInfo,
+    dag_id: str,
+    runs: Sequence[Mapping[str, Any]],
+    prediction: Mapping[str, Any],
+    seconds: Mapping[str, float],
+) -> dict[str, Any]:
+    """Read from Airflow and the model registry what the runs have left."""
+    return {
+        "partitions": [partition(api, info, dag_id, run) for run in runs],
+        "prediction": dict(prediction),
+        "endpoints": {
+            "airflow": info.airflow_url,
+            "mlflow": info.mlflow_url,
+            "registry": f"https://{info.registry}",
+            "blob": info.blob_host_endpoint,
+            "service": f"http://{LOOPBACK}:{info.service_port}",
+        },
+        "seconds": dict(seconds),
+    }
+
+
+def partition(api: AirflowApi, info: SiteInfo, dag_id: str, run: Mapping[str, Any]) -> dict[str, Any]:
+    """One partition's row."""
+    run_id = str(run["dag_run_id"])
+    snapshot, validation, registration, image = (
+        api.handed_on(dag_id, run_id, task)
+        for task in ("snapshot_data", "validate_data", "register_model", "build_image")
+    )
+    evaluation = api.handed_on(dag_id, run_id, "evaluate_model")
+    return {
+        "partition": run["partition_key"],
+        "rows": validation["rows"],
+        "data_digest": snapshot["data_digest"],
+        "training_key": registration["training_key"],
+        "model_name": registration["model_name"],
+        "model_version": registration["model_version"],
+        "tags": version_tags(info, registration["model_name"], registration["model_version"]),
+        "metrics": evaluation["metrics"],
+        "image": image["image"],
+        "stage_seconds": {task["task_id"]: seconds_of(task) for task in api.tasks(dag_id, run_id)},
+    }
+
+
+def version_tags(info: SiteInfo, name: str, version: str) -> dict[str, str]:
+    """A model version's tags, as the model registry has them."""
+    response = httpx.get(
+        f"{info.mlflow_url}/api/2.0/mlflow/model-versions/get",
+        params={"name": name, "version": version},
+        timeout=CALL_LIMIT_S,
+        trust_env=False,
+    )
+    response.raise_for_status()
+    return {tag["key"]: tag["value"] for tag in response.json()["model_version"]["tags"]}
+
+
+def seconds_of(task: Mapping[str, Any]) -> float:
+    """How long a task took, deferral included."""
+    if not task["start_date"] or not task["end_date"]:
+        return 0.0
+    took = datetime.fromisoformat(task["end_date"]) - datetime.fromisoformat(task["start_date"])
+    return round(took.total_seconds(), 2)
+
+
+def write(path: Path, report: Mapping[str, Any]) -> None:
+    """Write the report for machines."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path, dict(report))
+
+
+def show(console: Console, report: Mapping[str, Any], info: SiteInfo) -> None:
+    """Show the report to people."""
+    console.print(results(report["partitions"]))
+    console.print(stages(report["partitions"]))
+    prediction = report["prediction"]
+    flight = prediction["flight"]
+    console.print(
+        f"\nThe deployed model expects a {flight['carrier']} flight from {flight['origin']} to "
+        f"{flight['dest']} at "
+        f"{flight['hour']}:{flight['minute']:02d} to arrive {prediction['arrival_delay_minutes']:+.1f} "
+        "minutes late.\n"
+    )
+    console.print(
+        f"Airflow   {info.airflow_url}   user {info.airflow_user}, password {info.airflow_password}"
+    )
+    for name in ("mlflow", "registry", "service"):
+        console.print(f"{name.capitalize():<9} {report['endpoints'][name]}")
+    console.print(f"\n{report['seconds']['total']:.0f} s in all. Everything runs on; `make down` stops it.")
+
+
+def results(partitions: Sequence[Mapping[str, Any]]) -> Table:
+    """What each partition led to."""
+    table = Table(title="\nFrom partition to image", title_justify="left")
+    for heading in ("partition", "rows", "data digest", "version", "MAE, minutes", "image digest"):
+        table.add_column(heading, no_wrap=True)
+    for row in partitions:
+        digest = row["image"].rpartition(":")[2]
+        table.add_row(
+            row["partition"],
+            f"{row['rows']:,}",
+            row["data_digest"][:SHORT_DIGEST],
+            row["model_version"],
+            f"{row['metrics']['mae']:.2f}",
+            f"sha256:{digest[:SHORT_DIGEST]}",
+        )
+    return table
+
+
+def stages(partitions: Sequence[Mapping[str, Any]]) -> Table:
+    """Seconds per stage."""
+    table = Table(title="\nSeconds per stage", title_justify="left")
+    table.add_column("stage", no_wrap=True)
+    for row in partitions:
+        table.add_column(row["partition"], justify="right")
+    for stage in partitions[0]["stage_seconds"]:
+        table.add_row(stage, *(f"{row['stage_seconds'][stage]:.1f}" for row in partitions))
+    return table

@@ -1,0 +1,101 @@
+"""What every `ModelRegistry` does."""
+
+from __future__ import annotations
+
+import pytest
+from tests import bundles
+
+from edge_training.bundle import Metric
+from edge_training.ports.model_registry import Registration
+
+KEY = "5" * 64
+
+
+@pytest.fixture
+def registration(tmp_path, name) -> Registration:
+    return Registration(
+        name=name,
+        training_key=KEY,
+        bundle=bundles.stored(tmp_path / "store"),
+        tags={"partition": "2013-02-01", "site": "edge_site"},
+        metrics=[Metric("mae", 9.0, 1), Metric("mae", 7.5, 2), Metric("holdout/mae", 7.9)],
+        params={"window_days": "14"},
+        description="for a test",
+    )
+
+
+def test_a_registered_version_is_found_by_its_training_key_with_its_tags(models, registration):
+    version = models.register(registration)
+
+    found = models.find(registration.name, KEY)
+    assert found == version == models.get(registration.name, version.version)
+    assert found.tags == {
+        "partition": "2013-02-01",
+        "site": "edge_site",
+        "training_key": KEY,
+        "bundle_digest": registration.bundle.stem,
+        "state": "registered",
+    }
+
+
+def test_what_was_never_registered_is_not_found(models, name):
+    assert models.find(name, KEY) is None
+    assert models.get(name, "1") is None
+    assert models.champion(name) is None
+
+
+def test_registering_twice_gives_one_version(models, registration):
+    first = models.register(registration)
+
+    assert models.register(registration) == first
+    assert models.get(registration.name, "2") is None
+
+
+def test_the_first_bundle_of_a_training_counts(models, registration, tmp_path):
+    first = models.register(registration)
+    other_bytes = bundles.stored(tmp_path / "other", {**bundles.FILES, "model/model.pkl": b"saved again"})
+
+    again = models.register(
+        Registration(registration.name, KEY, other_bytes, tags={"partition": "2013-02-01"})
+    )
+
+    assert again == first
+    assert models.fetch(again, tmp_path / "fetched").read_bytes() == registration.bundle.read_bytes()
+
+
+def test_another_training_of_the_same_model_is_another_version(models, registration):
+    models.register(registration)
+
+    second = models.register(Registration(registration.name, "6" * 64, registration.bundle))
+
+    assert second.version == "2"
+    assert models.find(registration.name, "6" * 64) == second
+
+
+def test_new_tags_leave_the_others_as_they_are(models, registration):
+    version = models.register(registration)
+
+    changed = models.set_tags(version, {"image_digest": "sha256:1"})
+
+    assert changed.tags == {**version.tags, "image_digest": "sha256:1"}
+    assert models.get(version.name, version.version) == changed
+
+
+def test_the_champion_is_the_version_promoted_last(models, registration):
+    first = models.register(registration)
+    second = models.register(Registration(registration.name, "6" * 64, registration.bundle))
+
+    models.promote(first)
+    assert models.champion(registration.name) == first
+    models.promote(second)
+    models.promote(second)
+    assert models.champion(registration.name) == second
+
+
+def test_a_version_gives_its_bundle_back_byte_for_byte(models, registration, tmp_path):
+    version = models.register(registration)
+
+    fetched = models.fetch(version, tmp_path / "another-worker")
+
+    assert fetched.name == registration.bundle.name
+    assert fetched.read_bytes() == registration.bundle.read_bytes()

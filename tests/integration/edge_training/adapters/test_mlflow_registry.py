@@ -1,0 +1,220 @@
+"""The MLflow adapter under faults, on a real server."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from tests import bundles
+
+from edge_training.adapters.mlflow_registry import MlflowRegistry
+from edge_training.adapters.mlflow_session import MlflowSession
+from edge_training.bundle import Metric
+from edge_training.errors import ModelRegistryRefused, ModelRegistryUnavailable
+from edge_training.ports.model_registry import ModelVersion, Registration
+from local_site.layout import Layout
+from local_site.model_registry import model_registry
+from local_site.processes import ProcessSpec, Supervisor
+
+pytestmark = pytest.mark.integration
+
+KEY = "5" * 64
+
+
+@pytest.fixture
+def registration(tmp_path) -> Registration:
+    return Registration(
+        name=f"faults-{uuid.uuid4().hex[:12]}",
+        training_key=KEY,
+        bundle=bundles.stored(tmp_path / "store"),
+        tags={"partition": "2013-02-01", "data_digest": "d" * 64},
+        metrics=[Metric("mae", 9.0, 1), Metric("mae", 7.5, 2)],
+        params={"window_days": "14"},
+    )
+
+
+class Crash(BaseException):
+    """The worker dies; nothing may catch it."""
+
+
+class FaultySession(MlflowSession):
+    """Calls `at_call` before the call of that number to MLflow's client, counted from 0."""
+
+    def __init__(self, url: str, number: int, at_call: Callable[[], None], patience_s: float = 0) -> None:
+        super().__init__(url, patience_s=patience_s)
+        self.calls = 0
+        self._number, self._at_call = number, at_call
+
+    def call(self, action):
+        return super().call(lambda client: action(_Counted(client, self)))
+
+    def count(self) -> None:
+        self.calls += 1
+        if self.calls == self._number + 1:
+            self._at_call()
+
+
+class _Counted:
+    def __init__(self, client: Any, session: FaultySession) -> None:
+        self._client, self._session = client, session
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._client, name)
+
+        def counted(*arguments, **options):
+            self._session.count()
+            return method(*arguments, **options)
+
+        return counted
+
+
+def crash() -> None:
+    raise Crash
+
+
+def versions_on(url: str, name: str) -> list[dict[str, Any]]:
+    """All versions of a model, as the server's own API tells them."""
+    found = httpx.get(
+        f"{url}/api/2.0/mlflow/model-versions/search", params={"filter": f"name='{name}'"}, trust_env=False
+    )
+    return found.raise_for_status().json().get("model_versions", [])
+
+
+def assert_one_complete_version(url: str, registration: Registration, tmp_path: Path) -> ModelVersion:
+    """Exactly one version, with everything that belongs to it."""
+    assert len(versions_on(url, registration.name)) == 1
+    registry = MlflowRegistry(MlflowSession(url))
+    version = registry.find(registration.name, KEY)
+    assert version is not None
+    assert version.tags.items() >= {**registration.tags, "state": "registered"}.items()
+    fetched = registry.fetch(version, tmp_path / "fetched")
+    assert fetched.read_bytes() == registration.bundle.read_bytes()
+    return version
+
+
+def test_a_crash_before_any_call_is_repaired_by_the_next_try(site, registration, tmp_path):
+    """Every try dies one call later than the one before, until one comes through."""
+    tries = 0
+    while True:
+        session = FaultySession(site.mlflow_url, tries, crash)
+        assert all("state" not in tags_of(found) for found in versions_on(site.mlflow_url, registration.name))
+        try:
+            MlflowRegistry(session).register(registration)
+            break
+        except Crash:
+            tries += 1
+
+    assert tries > 4
+    assert_one_complete_version(site.mlflow_url, registration, tmp_path)
+
+
+def tags_of(found: dict[str, Any]) -> dict[str, str]:
+    return {tag["key"]: tag["value"] for tag in found.get("tags", [])}
+
+
+@pytest.mark.parametrize("number", [5, 9, 13])
+def test_one_crash_leaves_nothing_that_a_second_try_does_not_complete(site, registration, tmp_path, number):
+    with pytest.raises(Crash):
+        MlflowRegistry(FaultySession(site.mlflow_url, number, crash)).register(registration)
+    assert MlflowRegistry(MlflowSession(site.mlflow_url)).find(registration.name, KEY) is None
+
+    MlflowRegistry(MlflowSession(site.mlflow_url)).register(registration)
+
+    version = assert_one_complete_version(site.mlflow_url, registration, tmp_path)
+    run = httpx.get(
+        f"{site.mlflow_url}/api/2.0/mlflow/metrics/get-history",
+        params={"run_id": version.run_id, "metric_key": "mae"},
+        trust_env=False,
+    ).json()
+    assert [(point["step"], point["value"]) for point in run["metrics"]] == [(1, 9.0), (2, 7.5)]
+
+
+@pytest.mark.parametrize("number", range(0, 12))
+def test_a_writer_that_comes_between_any_two_calls_ends_in_the_same_version(
+    site, registration, tmp_path, number
+):
+    other = MlflowRegistry(MlflowSession(site.mlflow_url))
+    session = FaultySession(site.mlflow_url, number, lambda: other.register(registration))
+
+    version = MlflowRegistry(session).register(registration)
+
+    assert session.calls > number
+    assert assert_one_complete_version(site.mlflow_url, registration, tmp_path) == version
+
+
+@dataclass
+class OwnServer:
+    """An MLflow server of the test's own."""
+
+    supervisor: Supervisor
+    spec: ProcessSpec
+    url: str
+
+    def start(self) -> None:
+        self.supervisor.ensure(self.spec)
+
+    def stop(self) -> None:
+        self.supervisor.stop(self.spec.name)
+
+
+@pytest.fixture
+def own_server(site_python, free_port, tmp_path) -> Iterator[OwnServer]:
+    layout = Layout(tmp_path / "site", tmp_path / "cache")
+    layout.state_dir.mkdir()
+    server = OwnServer(
+        Supervisor(layout), model_registry(layout, site_python, free_port), f"http://127.0.0.1:{free_port}"
+    )
+    server.start()
+    yield server
+    server.stop()
+
+
+def test_a_server_that_is_down_in_the_middle_is_waited_for(own_server, registration, tmp_path):
+    """Down for 3 s here and for the time of its start; the adapter's patience is what a task has: 60 s."""
+    restarted = threading.Event()
+
+    def outage() -> None:
+        own_server.stop()
+        threading.Timer(3, lambda: (own_server.start(), restarted.set())).start()
+
+    session = FaultySession(own_server.url, 9, outage, patience_s=60)
+    MlflowRegistry(session).register(registration)
+
+    assert restarted.wait(1)
+    assert_one_complete_version(own_server.url, registration, tmp_path)
+
+
+def test_without_an_answer_patience_ends_with_a_sentence(free_port, registration):
+    registry = MlflowRegistry(MlflowSession(f"http://127.0.0.1:{free_port}", patience_s=2))
+    started = time.monotonic()
+
+    with pytest.raises(ModelRegistryUnavailable, match=r"does not answer .* start it"):
+        registry.register(registration)
+
+    assert 0.9 < time.monotonic() - started < 10
+
+
+def test_a_name_that_mlflow_refuses_leaves_nothing_behind(site, registration):
+    registry = MlflowRegistry(MlflowSession(site.mlflow_url))
+
+    with pytest.raises(ModelRegistryRefused, match="correct the name"):
+        registry.register(Registration("a/b", KEY, registration.bundle))
+
+
+def test_neither_certificates_of_the_environment_nor_ours_get_in_each_others_way(
+    site, registration, monkeypatch
+):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/no/such/file.pem")
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "somebody else's")
+
+    MlflowRegistry(MlflowSession(site.mlflow_url)).register(registration)
+
+    assert os.environ["MLFLOW_TRACKING_TOKEN"] == "somebody else's"
