@@ -13,9 +13,6 @@ LOCKS := requirements.txt requirements-dev.txt
 COMPILE := $(BIN)/uv pip compile --quiet --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
            --python-version 3.11
 
-# Tests run against a site of their own, on an engine of their own, beside the demo's.
-TEST_SITE := EDGE_LOCAL_SITE_DIR=build/test-site EDGE_PORT_BASE=18800 EDGE_DOCKER=own
-
 .PHONY: help venv site demo test check fmt lock down clean
 
 help: ## Show this list
@@ -34,8 +31,8 @@ demo: $(VENV)/.ready ## Everything: the site, Airflow, three partitions trained,
 	@$(BIN)/python -m local_site.demo
 
 test: $(VENV)/.ready ## All tests, on a site of their own that is stopped afterwards
-	@status=0; $(TEST_SITE) $(BIN)/python -m pytest || status=$$?; \
-	$(TEST_SITE) $(BIN)/python -m local_site down || status=$$?; exit $$status
+	@status=0; $(BIN)/python -m pytest || status=$$?; \
+	$(BIN)/python -m local_site --test down || status=$$?; exit $$status
 
 check: $(VENV)/.ready ## Lint, format, types, import rules and the fast tests
 	@$(BIN)/ruff check .
@@ -57,7 +54,7 @@ lock: $(VENV)/.ready ## Write every requirements*.txt from its .in file
 	  -c requirements.txt -c requirements-dev.txt -o include/images/$$image/requirements.txt; done
 
 down: ## Stop everything this project started, and nothing else
-	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local_site down; $(TEST_SITE) $(BIN)/python -m local_site down; fi
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local_site down; $(BIN)/python -m local_site --test down; fi
 
 clean: down ## Remove everything that make made
 	@rm -rf .local_site build .cache $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

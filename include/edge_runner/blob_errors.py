@@ -59,7 +59,7 @@ def verdict_for(
             f"{response.status} {code}".strip(), float(retry_after) if retry_after.isdigit() else 0.0
         )
     if blob is not None and (response.status == 412 or code == "BlobNotFound"):
-        return _changed(context, response.status, blob)
+        return _changed(context, blob)
     return StepError("StoreRefused", _refusal(context, response, code))
 
 
@@ -72,12 +72,21 @@ def untrusted_certificate(context: StoreContext) -> StepError:
     )
 
 
-def _changed(context: StoreContext, status: int, blob: str) -> StepError:
-    what = "was replaced" if status == 412 else "was deleted"
+def server_time(response: BaseHTTPResponse) -> datetime:
+    """The server's clock at the time of an answer; ours when the answer does not tell."""
+    try:
+        moment = parsedate_to_datetime(response.headers.get("Date", ""))
+    except ValueError:
+        return datetime.now(UTC)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _changed(context: StoreContext, blob: str) -> StepError:
+    """The error for a blob that is gone or has another ETag; stores answer 412 for both, some 404."""
     return StepError(
         "DataChanged",
-        f"The blob {blob!r} in {context.container} {what} after the snapshot; clear the run from "
-        "snapshot_data.",
+        f"The blob {blob!r} in {context.container} was replaced or deleted after the snapshot; clear the run "
+        "from snapshot_data.",
     )
 
 
@@ -97,17 +106,15 @@ def _refusal(context: StoreContext, response: BaseHTTPResponse, code: str) -> st
 
 def _reason_for_403(context: StoreContext, response: BaseHTTPResponse, code: str) -> str:
     fields = parse_qs(context.sas)
-    server_time = (
-        parsedate_to_datetime(response.headers["Date"]) if "Date" in response.headers else datetime.now(UTC)
-    )
-    if "se" in fields and server_time >= datetime.fromisoformat(fields["se"][0]):
+    now = server_time(response)
+    if "se" in fields and now >= datetime.fromisoformat(fields["se"][0]):
         return (
             f"the signature expired at {fields['se'][0]}; clear the task, a new one is signed for each try."
         )
-    if "st" in fields and server_time < datetime.fromisoformat(fields["st"][0]):
+    if "st" in fields and now < datetime.fromisoformat(fields["st"][0]):
         return (
             f"the signature is valid from {fields['st'][0]} and the store's clock says "
-            f"{server_time:%Y-%m-%dT%H:%M:%SZ}; correct the clock of the store or of the worker."
+            f"{now:%Y-%m-%dT%H:%M:%SZ}; correct the clock of the store or of the worker."
         )
     if code in SIGNATURE_CODES:
         return (

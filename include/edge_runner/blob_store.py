@@ -11,7 +11,7 @@ import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
@@ -22,7 +22,13 @@ import urllib3
 from urllib3.exceptions import HTTPError, SSLError
 from urllib3.response import BaseHTTPResponse
 
-from edge_runner.blob_errors import PassingTrouble, StoreContext, untrusted_certificate, verdict_for
+from edge_runner.blob_errors import (
+    PassingTrouble,
+    StoreContext,
+    server_time,
+    untrusted_certificate,
+    verdict_for,
+)
 from edge_runner.protocol import StepError
 
 CONNECT_TIMEOUT_S = 10.0
@@ -47,7 +53,7 @@ class StoreAccess:
 
     endpoint: str
     container: str
-    sas: str
+    sas: str = field(repr=False)
     api_version: str
     ca_pem: str | None
 
@@ -97,7 +103,15 @@ class BlobStore:
             access: Where and how.
             connections: Most requests at the same time.
             retry: What to do about trouble that can pass.
+
+        Raises:
+            StepError: kind `StoreRefused`, when the endpoint has no TLS: it would expose the signature.
         """
+        if not access.endpoint.startswith("https://"):
+            raise StepError(
+                "StoreRefused",
+                f"The endpoint {access.endpoint} must start with https://; correct the blob connection.",
+            )
         self._access = access
         self._retry = retry
         self._context = StoreContext(access.endpoint, access.container, access.sas, access.api_version)
@@ -160,7 +174,7 @@ class BlobStore:
         def attempt() -> Page:
             with self._get(self._base_path, query, {}, blob=None) as response:
                 blobs, next_marker = parse_listing(response)
-                return Page(blobs, next_marker, parsedate_to_datetime(response.headers["Date"]))
+                return Page(blobs, next_marker, server_time(response))
 
         return self._with_retries(attempt)
 

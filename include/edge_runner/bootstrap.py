@@ -25,10 +25,11 @@ def receive() -> bytes:
     signal.alarm(DELIVERY_LIMIT_S)
     try:
         header = json.loads(sys.stdin.buffer.readline())
-    except ValueError:
+        length, sha256 = header["length"], header["sha256"]
+    except (ValueError, KeyError, TypeError):
         sys.exit(EXIT_NOT_DELIVERED)
-    payload = sys.stdin.buffer.read(header["length"])
-    if hashlib.sha256(payload).hexdigest() != header["sha256"]:
+    payload = sys.stdin.buffer.read(length)
+    if hashlib.sha256(payload).hexdigest() != sha256:
         sys.exit(EXIT_NOT_DELIVERED)
     signal.alarm(0)
     return payload

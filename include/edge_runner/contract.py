@@ -226,7 +226,7 @@ def _number(column: SchemaProperty, option: str, value: Any) -> float:
 
 
 def _values(column: SchemaProperty, values: Any) -> tuple[Any, ...]:
-    """Allowed or missing values, each of the column's own type or null."""
+    """Allowed or missing values, each of the column's own type or null; those of a number are floats."""
     kinds: dict[str | None, tuple[type, ...]] = {"string": (str,), "boolean": (bool,), "integer": (int,)}
     kinds["number"] = (int, float)
     expected = kinds.get(column.logicalType, ())
@@ -240,6 +240,8 @@ def _values(column: SchemaProperty, values: Any) -> tuple[Any, ...]:
             raise invalid(
                 f"the value {value!r} in a rule of column {column.name!r} is no {column.logicalType}"
             )
+    if column.logicalType == "number":
+        return tuple(None if value is None else float(value) for value in values)
     return tuple(values)
 
 

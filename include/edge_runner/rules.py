@@ -179,13 +179,15 @@ def _column(rule: Rule) -> pl.Expr:
     return pl.col(rule.columns[0])
 
 
+def _is_listed(rule: Rule) -> pl.Expr:
+    values = [value for value in rule.argument if value is not None]
+    is_float = any(isinstance(value, float) for value in values)
+    return (_column(rule).cast(pl.Float64) if is_float else _column(rule)).is_in(values)
+
+
 def _missing(rule: Rule) -> pl.Expr:
-    listed = _column(rule).is_in([value for value in rule.argument if value is not None]).sum()
+    listed = _is_listed(rule).sum()
     return listed + _column(rule).null_count() if None in rule.argument else listed
-
-
-def _not_in_set(rule: Rule) -> pl.Expr:
-    return (~_column(rule).is_in([value for value in rule.argument if value is not None])).sum()
 
 
 def _duplicates(rule: Rule) -> pl.Expr:
@@ -198,7 +200,7 @@ def _duplicates(rule: Rule) -> pl.Expr:
 def _outside(rule: Rule, is_inside: pl.Expr) -> pl.Expr:
     """Count values that are not inside; NaN never is, although Polars sorts it above all numbers."""
     if isinstance(rule.argument, int | float):
-        return (~is_inside | (_column(rule) != _column(rule))).sum()
+        return (~is_inside | _column(rule).is_nan()).sum()
     return (~is_inside).sum()
 
 
@@ -206,7 +208,7 @@ COUNTERS: Mapping[Metric, Callable[[Rule], pl.Expr]] = {
     Metric.ROWS: lambda rule: pl.len(),
     Metric.NULLS: lambda rule: _column(rule).null_count(),
     Metric.MISSING: _missing,
-    Metric.NOT_IN_SET: _not_in_set,
+    Metric.NOT_IN_SET: lambda rule: (~_is_listed(rule)).sum(),
     Metric.NOT_MATCHING: lambda rule: (~_column(rule).str.contains(rule.argument)).sum(),
     Metric.DUPLICATES: _duplicates,
     Metric.BELOW: lambda rule: _outside(rule, _column(rule) >= rule.argument),

@@ -4,7 +4,7 @@ Usage: python3 install.py <build directory> <target directory>
 
 What the image below has at the same version is not installed twice.
 
-pip runs from its own wheel, so the base image needs none. Tests and headers stay out. Bytecode is compiled here, because
+pip runs from its own wheel, so the base needs none. Tests and headers stay out. Bytecode is compiled here, as
 the root file system is read-only later, and marked as always valid, so that it does not depend on the clock.
 """
 
@@ -48,7 +48,7 @@ def requirements(build_dir: Path) -> list[str]:
 
 
 def is_installed(requirement: str) -> bool:
-    """Whether the image below has it; another version of it there would be hidden, not replaced, so it is refused."""
+    """Whether the image below has it; another version there would be hidden, not replaced: it is refused."""
     name, _, wanted = requirement.partition("==")
     try:
         present = metadata.version(name)
@@ -71,7 +71,7 @@ def prune(target_dir: Path) -> None:
 
 
 def compile_bytecode(target_dir: Path) -> None:
-    """Compile everything; a file that no Python of this version can read (a template, say) is left as it is."""
+    """Compile everything; a file that this Python cannot read (a template, say) is left as it is."""
     compileall.compile_dir(
         target_dir,
         quiet=2,

@@ -1,4 +1,4 @@
-"""A whole site on this machine: blob store, VM with Docker behind SSH, container registry, model registry and Airflow.
+"""A whole site on this machine: blob store, VM with Docker behind SSH, registries, Airflow.
 
 `python -m local_site up` starts it, `describe` says where everything is.
 """

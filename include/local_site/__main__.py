@@ -61,9 +61,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="local_site", description=__doc__)
     parser.add_argument("command", choices=("up", "down", "status", "clean"))
     parser.add_argument("--airflow", action="store_true", help="with `up`: start Airflow too")
+    parser.add_argument("--test", action="store_true", help="the site that the tests use")
     arguments = parser.parse_args()
     try:
-        run(arguments.command, Settings.from_environment(), with_airflow=arguments.airflow)
+        settings = Settings.for_tests() if arguments.test else Settings.from_environment()
+        run(arguments.command, settings, with_airflow=arguments.airflow)
     except LocalSiteError as error:
         CONSOLE.print(f"[red]✗[/] {error}", soft_wrap=True)
         return 1

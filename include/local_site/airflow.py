@@ -1,4 +1,4 @@
-"""Airflow on this machine: API server with the UI, scheduler, DAG processor and triggerer, each a process of its own.
+"""Airflow on this machine: API server with the UI, scheduler, DAG processor and triggerer, four processes.
 
 Secrets stand in an airflow.cfg that only its owner can read, never on a command line or in the environment.
 """
@@ -21,6 +21,7 @@ from local_site.files import write_json, write_private
 from local_site.health import LOOPBACK
 from local_site.layout import Layout
 from local_site.processes import ProcessSpec
+from local_site.settings import Settings
 
 USER = "admin"
 POOL = "edge_site"
@@ -32,7 +33,7 @@ INHERITED_VARIABLES = ("HOME", "LANG", "LC_ALL", "TZ", "USER", "LOGNAME", "TMPDI
 
 
 def environment(layout: Layout, root: Path) -> dict[str, str]:
-    """Environment of every Airflow process and command of this site; nothing of ours leaks into tasks but this."""
+    """Environment of every Airflow process and command of this site; tasks see this and no more."""
     inherited = {name: os.environ[name] for name in INHERITED_VARIABLES if name in os.environ}
     return {
         **inherited,
@@ -45,10 +46,10 @@ def environment(layout: Layout, root: Path) -> dict[str, str]:
     }
 
 
-def write_configuration(layout: Layout, root: Path, credentials: Credentials, port: int) -> None:
+def write_configuration(layout: Layout, settings: Settings, credentials: Credentials) -> None:
     """Write airflow.cfg and the administrator's password file."""
     write_json(_passwords_file(layout), {USER: credentials.airflow_password})
-    sections = configuration(layout, root, credentials, port)
+    sections = configuration(layout, settings, credentials)
     write_private(layout.airflow_dir / "airflow.cfg", as_ini(sections))
 
 
@@ -79,6 +80,7 @@ def processes(layout: Layout, root: Path, port: int) -> list[ProcessSpec]:
             healthy=_reported_healthy(api, component),
             environment=environment(layout, root),
             ports=ports,
+            configuration=(layout.airflow_dir / "airflow.cfg",),
             start_limit_s=START_LIMIT_S,
         )
         for name, (arguments, component, ports) in commands.items()
@@ -107,18 +109,18 @@ def ensure_pool(port: int, password: str) -> None:
 
 
 def configuration(
-    layout: Layout, root: Path, credentials: Credentials, port: int
+    layout: Layout, settings: Settings, credentials: Credentials
 ) -> dict[str, dict[str, object]]:
-    """Sections and options of airflow.cfg; parallelism and intervals suit two cores and an impatient reader."""
-    home = layout.airflow_dir
+    """Options of airflow.cfg by section; parallelism and intervals suit two cores and an impatient reader."""
+    home, port = layout.airflow_dir, settings.ports.airflow
     secrets_files = {
         "connections_file_path": str(home / "connections.json"),
         "variables_file_path": str(home / "variables.json"),
     }
     return {
         "core": {
-            "dags_folder": root / "dags",
-            "plugins_folder": root / "plugins",
+            "dags_folder": settings.dags_dir,
+            "plugins_folder": settings.root / "plugins",
             "load_examples": False,
             "executor": "LocalExecutor",
             "parallelism": 4,

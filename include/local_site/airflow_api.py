@@ -48,7 +48,7 @@ class AirflowApi:
                 self._call("PUT", f"/api/v2/backfills/{backfill['id']}/cancel")
 
     def backfill(self, dag_id: str, first: str, last: str, conf: dict[str, Any]) -> datetime:
-        """Run every partition from `first` to `last`, also those that ran before; gives Airflow's time of it."""
+        """Run every partition from `first` to `last`, also those that ran before; gives the time of it."""
         created = self._call(
             "POST",
             "/api/v2/backfills",
@@ -61,6 +61,13 @@ class AirflowApi:
             },
         )
         return datetime.fromisoformat(created["created_at"])
+
+    def trigger(self, dag_id: str, partition_key: str | None, conf: dict[str, Any]) -> str:
+        """Start one run by hand, as the UI's form does; gives its id."""
+        body: dict[str, Any] = {"logical_date": None, "conf": conf}
+        if partition_key is not None:
+            body["partition_key"] = partition_key
+        return str(self._call("POST", f"/api/v2/dags/{dag_id}/dagRuns", body)["dag_run_id"])
 
     def runs(self, dag_id: str) -> list[dict[str, Any]]:
         """The DAG's newest runs, newest first."""
@@ -80,8 +87,8 @@ class AirflowApi:
 
     def last_messages(self, dag_id: str, run_id: str, task: dict[str, Any], count: int) -> Sequence[str]:
         """The last messages of a task's log."""
-        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task['task_id']}/logs/{task['try_number']}"
-        content = self._call("GET", f"{path}?full_content=true")["content"]
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task['task_id']}"
+        content = self._call("GET", f"{path}/logs/{task['try_number']}?full_content=true")["content"]
         return [entry["event"] for entry in content if isinstance(entry, dict)][-count:]
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:

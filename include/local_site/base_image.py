@@ -1,4 +1,4 @@
-"""The image the runtimes are built on: Python's own when it can be pulled, else one made from Debian packages."""
+"""The image the runtimes are built on: Python's own when it can be pulled, else made of Debian packages."""
 
 from __future__ import annotations
 

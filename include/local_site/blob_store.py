@@ -49,8 +49,8 @@ def azurite(layout: Layout, credentials: Credentials, ports: Ports, azurite_dir:
 def gate(layout: Layout, ports: Ports, bridge_address: str) -> ProcessSpec:
     """The gate's process.
 
-    It listens on loopback and on the Docker bridge's host address: the forwarder, a container, has no other way to a
-    server on its host. Nothing outside this machine reaches that address.
+    It listens on loopback and on the Docker bridge's host address: the forwarder, a container, has no
+    other way to a server on its host. Nothing outside this machine reaches that address.
     """
     command = [sys.executable, "-m", "local_site.stackhub_gate"]
     command += [
@@ -67,6 +67,8 @@ def gate(layout: Layout, ports: Ports, bridge_address: str) -> ProcessSpec:
         healthy=answers_http(f"https://{LOOPBACK}:{ports.blob_gate}/gate/health", 200, layout.ca_file),
         environment={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])},
         ports=(ports.blob_gate,),
+        # A gate that learned to refuse more must not be served by the process of an older one.
+        configuration=tuple(sorted(Path(__file__).parent.glob("stackhub_*.py"))),
     )
 
 

@@ -1,4 +1,4 @@
-"""Makes the project's virtual environment. Runs on the system's own Python, so it needs the standard library only.
+"""Makes the project's virtual environment. Runs on the system's own Python with the standard library alone.
 
 Usage: python3 bootstrap.py <directory> <lock file>...
 """

@@ -201,7 +201,7 @@ def ask(info: SiteInfo) -> dict[str, Any]:
         response.raise_for_status()
     except httpx.HTTPError as error:
         raise DemoFailed(
-            f"The deployed service does not answer at {url} ({error}); see the run of {DEPLOYMENT} in Airflow's UI."
+            f"The deployed service does not answer at {url} ({error}); see {DEPLOYMENT} in Airflow's UI."
         ) from None
     return {"flight": INVENTED_FLIGHT, "arrival_delay_minutes": response.json()["predictions"][0]}
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -16,8 +17,9 @@ from local_site.files import write_json
 from local_site.health import LOOPBACK
 from local_site.info import SiteInfo
 
-SHORT_DIGEST = 12
+SHORT_DIGEST = 8
 CALL_LIMIT_S = 30.0
+LEFT = ("partition", "data", "image")
 
 
 def collect(
@@ -103,19 +105,20 @@ def show(console: Console, report: Mapping[str, Any], info: SiteInfo) -> None:
         f"{flight['hour']}:{flight['minute']:02d} to arrive {prediction['arrival_delay_minutes']:+.1f} "
         "minutes late.\n"
     )
-    console.print(
-        f"Airflow   {info.airflow_url}   user {info.airflow_user}, password {info.airflow_password}"
-    )
-    for name in ("mlflow", "registry", "service"):
-        console.print(f"{name.capitalize():<9} {report['endpoints'][name]}")
+    console.print(f"Airflow    {info.airflow_url}")
+    console.print(f"           user {info.airflow_user}, password {info.airflow_password}")
+    console.print(f"MLflow     {info.mlflow_url}")
+    console.print(f"Service    {report['endpoints']['service']}")
+    console.print(f"Registry   https://{info.registry}   user {info.registry_user}")
+    console.print(f"Blobs      {info.blob_host_endpoint}")
     console.print(f"\n{report['seconds']['total']:.0f} s in all. Everything runs on; `make down` stops it.")
 
 
 def results(partitions: Sequence[Mapping[str, Any]]) -> Table:
-    """What each partition led to."""
-    table = Table(title="\nFrom partition to image", title_justify="left")
-    for heading in ("partition", "rows", "data digest", "version", "MAE, minutes", "image digest"):
-        table.add_column(heading, no_wrap=True)
+    """What each partition led to; the errors are minutes, beside those of the best constant guess."""
+    table = Table(title="\nFrom partition to image", title_justify="left", box=SIMPLE_HEAD)
+    for heading in ("partition", "rows", "data", "version", "MAE", "constant's", "image"):
+        table.add_column(heading, no_wrap=True, justify="left" if heading in LEFT else "right")
     for row in partitions:
         digest = row["image"].rpartition(":")[2]
         table.add_row(
@@ -124,14 +127,15 @@ def results(partitions: Sequence[Mapping[str, Any]]) -> Table:
             row["data_digest"][:SHORT_DIGEST],
             row["model_version"],
             f"{row['metrics']['mae']:.2f}",
-            f"sha256:{digest[:SHORT_DIGEST]}",
+            f"{row['metrics']['baseline_mae']:.2f}",
+            digest[:SHORT_DIGEST],
         )
     return table
 
 
 def stages(partitions: Sequence[Mapping[str, Any]]) -> Table:
     """Seconds per stage."""
-    table = Table(title="\nSeconds per stage", title_justify="left")
+    table = Table(title="\nSeconds per stage", title_justify="left", box=SIMPLE_HEAD)
     table.add_column("stage", no_wrap=True)
     for row in partitions:
         table.add_column(row["partition"], justify="right")

@@ -15,8 +15,10 @@ import psutil
 import requests
 from docker.errors import DockerException
 
+from edge_training.identity import LABEL_PREFIX
 from local_site.errors import DockerUnusable
-from local_site.files import make_private_dir, write_private
+from local_site.files import make_private_dir, read_json, write_private
+from local_site.health import accepts
 from local_site.layout import Layout
 from local_site.network import EngineNetwork, choose_network, ensure_bridge, local_addresses
 from local_site.network import remove as remove_network
@@ -45,7 +47,7 @@ class Engine:
     bridge_address: str
 
     def client(self, limit_s: int = CLIENT_LIMIT_S) -> closing[docker.DockerClient]:
-        """A client of this engine, closed at the end of a `with`; the environment's Docker settings are not used."""
+        """A client, closed at the end of its `with`; the environment's Docker settings are not used."""
         return closing(docker.DockerClient(base_url=f"unix://{self.socket}", timeout=limit_s))
 
 
@@ -68,7 +70,7 @@ def use_machine_engine(socket: Path) -> Engine:
     address = settings.get("Gateway") or ""
     if address not in local_addresses():
         raise DockerUnusable(
-            f"The Docker engine on {socket} keeps its bridge ({address or 'without an address'}) outside this machine"
+            f"The Docker engine on {socket} keeps its bridge ({address or 'no address'}) outside this machine"
             " (Docker Desktop and rootless engines do): start the site as root with EDGE_DOCKER=own."
         )
     return Engine(socket, address)
@@ -89,8 +91,22 @@ def start_own_engine(layout: Layout, settings: Settings, supervisor: Supervisor)
     network = choose_network(layout, settings.ports.base)
     ensure_bridge(network)
     supervisor.ensure(_containerd(layout))
+    if supervisor.running("dockerd") is None:
+        # A killed engine leaves it, and the next one believes it.
+        _pid_file(layout).unlink(missing_ok=True)
     supervisor.ensure(_dockerd(layout, network))
     return Engine(layout.docker_socket, str(network.bridge_interface.ip))
+
+
+def stop(layout: Layout, settings: Settings, supervisor: Supervisor) -> None:
+    """End what ran on the site's engine, and the engine itself when it is our own."""
+    if layout.docker_dir.exists():
+        stop_own_engine(layout, settings, supervisor)
+    site = read_json(layout.site_file) or {}
+    socket = Path(site.get("docker_socket", layout.docker_socket))
+    if socket != layout.docker_socket and _answers(socket)():
+        with Engine(socket, "").client() as client:
+            remove_ours(client)
 
 
 def stop_own_engine(layout: Layout, settings: Settings, supervisor: Supervisor) -> None:
@@ -98,13 +114,25 @@ def stop_own_engine(layout: Layout, settings: Settings, supervisor: Supervisor) 
 
     The engine itself ends the containers, so that a deployed service comes back with the next start.
     """
-    if not layout.docker_dir.exists():
-        return
     supervisor.stop("dockerd", limit_s=SHUTDOWN_LIMIT_S + 10)
-    end(_shims(layout), limit_s=1)
+    end(_left_containers(layout), limit_s=1)
     supervisor.stop("containerd")
     _unmount_below(layout.docker_dir, layout.runtime_dir)
     remove_network(choose_network(layout, settings.ports.base))
+
+
+def remove_ours(client: docker.DockerClient) -> None:
+    """Remove our containers and networks, known by their labels, from an engine that is not ours."""
+    for container in client.containers.list(all=True):
+        if _is_ours(container.labels):
+            container.remove(force=True)
+    for network in client.networks.list():
+        if _is_ours(network.attrs.get("Labels") or {}):
+            network.remove()
+
+
+def _is_ours(labels: Mapping[str, str]) -> bool:
+    return any(name.startswith(f"{LABEL_PREFIX}.") for name in labels)
 
 
 def engine_configuration(layout: Layout, network: EngineNetwork) -> dict[str, object]:
@@ -112,7 +140,7 @@ def engine_configuration(layout: Layout, network: EngineNetwork) -> dict[str, ob
     return {
         "data-root": str(layout.docker_dir / "data"),
         "exec-root": str(layout.runtime_dir / "exec"),
-        "pidfile": str(layout.runtime_dir / "docker.pid"),
+        "pidfile": str(_pid_file(layout)),
         "hosts": [f"unix://{layout.docker_socket}"],
         "containerd": str(_containerd_socket(layout)),
         "bridge": network.bridge,
@@ -145,6 +173,10 @@ def _containerd_socket(layout: Layout) -> Path:
     return layout.runtime_dir / "containerd.sock"
 
 
+def _pid_file(layout: Layout) -> Path:
+    return layout.runtime_dir / "docker.pid"
+
+
 def _engine_environment() -> dict[str, str]:
     return {**os.environ, "PATH": f"{os.environ.get('PATH', '')}:{SYSTEM_PATH}"}
 
@@ -155,8 +187,9 @@ def _containerd(layout: Layout) -> ProcessSpec:
     return ProcessSpec(
         name="containerd",
         command=[program("containerd"), "--config", str(config_file), "--log-level", "warn"],
-        healthy=_containerd_socket(layout).is_socket,
+        healthy=accepts(_containerd_socket(layout)),
         environment=_engine_environment(),
+        configuration=(config_file,),
     )
 
 
@@ -168,6 +201,7 @@ def _dockerd(layout: Layout, network: EngineNetwork) -> ProcessSpec:
         command=[program("dockerd"), "--config-file", str(config_file)],
         healthy=_answers(layout.docker_socket),
         environment=_engine_environment(),
+        configuration=(config_file,),
         start_limit_s=60,
     )
 
@@ -185,15 +219,15 @@ def _answers(socket: Path) -> Callable[[], bool]:
     return check
 
 
-def _shims(layout: Layout) -> list[psutil.Process]:
-    """The processes that hold containers of our containerd; they outlive it when it is killed."""
+def _left_containers(layout: Layout) -> list[psutil.Process]:
+    """Processes of containers that a killed engine left behind, with the shims that hold them."""
     address = str(_containerd_socket(layout))
-    candidates = psutil.process_iter(["name", "cmdline"])
-    return [
+    shims = [
         process
-        for process in candidates
+        for process in psutil.process_iter(["name", "cmdline"])
         if process.info["name"].startswith("containerd-shim") and address in (process.info["cmdline"] or [])
     ]
+    return [process for shim in shims for process in (*shim.children(recursive=True), shim)]
 
 
 def mount_points_below(mount_info: str, *directories: Path) -> list[Path]:

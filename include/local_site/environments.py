@@ -52,7 +52,6 @@ def site_python(cache_dir: Path, lock_file: Path, log_file: Path) -> Path:
             "install",
             "--python",
             directory / "bin/python",
-            "--compile-bytecode",
             "-r",
             lock_file,
         ]

@@ -19,7 +19,7 @@ def ssl_context(ca_file: Path) -> ssl.SSLContext:
 
 
 def http_status(url: str, ca_file: Path | None = None, login: tuple[str, str] | None = None) -> int | None:
-    """Status of a GET; None when nobody answers. Proxies and trust settings of the environment are not used."""
+    """Status of a GET, None when nobody answers; the environment's proxies and trust are not used."""
     verify = ssl_context(ca_file) if ca_file else False
     try:
         return httpx.get(url, auth=login, verify=verify, timeout=ASK_LIMIT_S, trust_env=False).status_code
@@ -32,6 +32,17 @@ def answers_http(
 ) -> Callable[[], bool]:
     """A health check: a GET is answered with this status."""
     return lambda: http_status(url, ca_file, login) == status
+
+
+def accepts(socket_path: Path) -> Callable[[], bool]:
+    """A health check: somebody listens on this unix socket (its file may outlive its server)."""
+
+    def check() -> bool:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(ASK_LIMIT_S)
+            return connection.connect_ex(str(socket_path)) == 0
+
+    return check
 
 
 def greets(port: int, greeting: bytes) -> Callable[[], bool]:

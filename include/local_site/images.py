@@ -1,4 +1,4 @@
-"""The runtime images: built offline, pushed to the site's registry, known by digest, rebuilt when their inputs change."""
+"""The runtime images: built offline, pushed to the site's registry, rebuilt only when their inputs change."""
 
 from __future__ import annotations
 

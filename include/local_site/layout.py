@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-# A unix socket's path may be 104 bytes at most; containerd and dockerd add up to 50 to the directory they are given.
+# A unix socket's path may be 104 bytes at most; containerd and dockerd add up to 50 to their directory.
 RUNTIME_DIR_MAX_BYTES = 48
 
 

@@ -1,8 +1,8 @@
 """The network of our own Docker engine: a bridge and an address range of its own, removed without a trace.
 
-The engine runs without its own iptables rules, because two engines on one machine would flush each other's. Nothing on
-the site needs them: builds and jobs have no network, published ports go through Docker's own proxy, and the storage
-network is a bridge without a way out.
+The engine itself sets no iptables rules, because two engines on a machine flush each other's. Two rules of
+ours take their place: containers of the site may talk to each other, and to nothing outside this machine.
+Published ports go through Docker's own proxy.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import psutil
 from local_site.errors import DockerUnusable
 from local_site.files import read_json, write_json
 from local_site.layout import Layout
-from local_site.packages import find_program, program
+from local_site.packages import program
 
 # One /16 for each site, high in 10.0.0.0/8 where neither Docker's defaults nor home networks are.
 FIRST_OCTET = 200
@@ -49,10 +49,16 @@ class EngineNetwork:
         return list(self.address_range.subnets(prefixlen_diff=1))[1]
 
     @property
-    def forward_rule(self) -> list[str]:
-        """The iptables rule that lets containers of one bridge talk when the machine filters bridged traffic."""
+    def forward_rules(self) -> list[list[str]]:
+        """The site's iptables rules, first to last.
+
+        The first matters where the machine filters bridged traffic, the second where it forwards packets.
+        """
         addresses = str(self.address_range)
-        return ["FORWARD", "-s", addresses, "-d", addresses, "-j", "ACCEPT"]
+        return [
+            ["FORWARD", "-s", addresses, "-d", addresses, "-j", "ACCEPT"],
+            ["FORWARD", "-s", addresses, "-j", "DROP"],
+        ]
 
 
 def choose_network(layout: Layout, port_base: int) -> EngineNetwork:
@@ -82,22 +88,23 @@ def free_range(preference: int, in_use: list[ipaddress.IPv4Network]) -> ipaddres
 
 
 def ensure_bridge(network: EngineNetwork) -> None:
-    """Make the bridge and the forward rule unless they exist."""
+    """Make the bridge unless it exists, and put the rules first."""
     if network.bridge not in psutil.net_if_addrs():
         _ip("link", "add", "name", network.bridge, "type", "bridge")
         _ip("addr", "add", str(network.bridge_interface), "dev", network.bridge)
     _ip("link", "set", network.bridge, "up")
-    if not _iptables("-C", network):
-        _iptables("-I", network)
+    for rule in reversed(network.forward_rules):
+        _iptables("-D", rule)
+        _iptables("-I", rule)
 
 
 def remove(network: EngineNetwork) -> None:
-    """Remove every interface of the address range, and the forward rule."""
+    """Remove every interface of the address range, and the rules."""
     for name, addresses in psutil.net_if_addrs().items():
         if any(_inside(address.address, network.address_range) for address in addresses):
             _ip("link", "del", name)
-    if find_program("iptables") and _iptables("-C", network):
-        _iptables("-D", network)
+    for rule in network.forward_rules:
+        _iptables("-D", rule)
 
 
 def local_addresses() -> set[str]:
@@ -118,7 +125,7 @@ def _addresses_in_use() -> list[ipaddress.IPv4Network]:
 
 
 def parse_routes(table: str) -> list[ipaddress.IPv4Network]:
-    """Destinations in /proc/net/route, the default route left out; addresses there are little-endian hexadecimal."""
+    """Destinations in /proc/net/route without the default route; addresses are little-endian hexadecimal."""
     rows = [line.split() for line in table.splitlines()[1:]]
     pairs = [
         (bytes.fromhex(row[1])[::-1], bytes.fromhex(row[7])[::-1]) for row in rows if row[7] != "00000000"
@@ -136,6 +143,7 @@ def _ip(*arguments: str) -> None:
         )
 
 
-def _iptables(action: str, network: EngineNetwork) -> bool:
-    command = [program("iptables"), "-w", "10", action, *network.forward_rule]
-    return subprocess.run(command, capture_output=True, check=False, timeout=30).returncode == 0
+def _iptables(action: str, rule: list[str]) -> None:
+    """Add or delete a rule; deleting one that is not there is no failure."""
+    command = [program("iptables"), "-w", "10", action, *rule]
+    subprocess.run(command, capture_output=True, check=False, timeout=30)

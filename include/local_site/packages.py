@@ -13,7 +13,7 @@ from local_site.errors import BuildFailed, PackagesMissing
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 POLICY_FILE = Path("/usr/sbin/policy-rc.d")
-# Exit code 101 is "action not allowed by policy" (invoke-rc.d): a package's own service must not start beside ours.
+# "Action not allowed by policy", as invoke-rc.d reads it: a package's own service must not start beside ours.
 POLICY_REFUSES_STARTS = "#!/bin/sh\nexit 101\n"
 APT_LIMIT_S = 600
 
@@ -33,7 +33,7 @@ BASE_IMAGE_PACKAGES = {"mmdebstrap": "mmdebstrap"}
 
 
 def find_program(name: str) -> str | None:
-    """Path of a program; the directories of system services are searched although a user's PATH may lack them."""
+    """Path of a program; also searched where system services are, which a user's PATH may lack."""
     return shutil.which(name) or shutil.which(name, path=SYSTEM_PATH)
 
 

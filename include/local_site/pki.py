@@ -1,4 +1,4 @@
-"""A private certificate authority and the one server certificate of the site, as a Stack Hub's operator would have."""
+"""A private certificate authority and the site's one server certificate, as on a Stack Hub."""
 
 from __future__ import annotations
 

@@ -1,10 +1,11 @@
-"""Processes of the site: started once, found again by pid and start time, ended without touching anything else.
+"""Processes of the site: started once, found again by pid and start time, ended without touching any other.
 
-A pid alone may have been given to a stranger since; together with the process's start time it names one process for ever.
+A pid alone may belong to a stranger by now; together with the start time it names one process for ever.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
 import subprocess
@@ -12,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -34,6 +36,7 @@ class ProcessSpec:
         healthy: Tells whether it does its work; must not block for long.
         environment: Its whole environment; None for ours.
         ports: Loopback ports it will listen on.
+        configuration: Files it reads at its start; it is started anew when they have changed.
         start_limit_s: How long it may take to become healthy.
         stop_limit_s: How long it may take to end before it is killed.
         directory: Working directory.
@@ -44,9 +47,15 @@ class ProcessSpec:
     healthy: Callable[[], bool]
     environment: Mapping[str, str] | None = None
     ports: tuple[int, ...] = ()
+    configuration: tuple[Path, ...] = ()
     start_limit_s: float = 30
     stop_limit_s: float = 15
     directory: Path | None = None
+
+    def fingerprint(self) -> dict[str, Any]:
+        """What a running process must have been started with to be kept."""
+        digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in self.configuration]
+        return {"command": list(self.command), "configuration": digests}
 
 
 @dataclass
@@ -57,7 +66,7 @@ class Supervisor:
     started: list[str] = field(default_factory=list)
 
     def ensure(self, spec: ProcessSpec) -> None:
-        """Make the process run and be healthy; a running one with the same command is kept.
+        """Make the process run and be healthy; one that runs with the same command and configuration is kept.
 
         Raises:
             PortTaken: A stranger listens on one of its ports.
@@ -95,7 +104,7 @@ class Supervisor:
 
     def _reusable(self, spec: ProcessSpec) -> bool:
         record = read_json(self.layout.process_file(spec.name))
-        same = record is not None and record["command"] == list(spec.command)
+        same = record is not None and spec.fingerprint().items() <= record.items()
         return same and self.running(spec.name) is not None and spec.healthy()
 
     def _launch(self, spec: ProcessSpec) -> subprocess.Popen[bytes]:
@@ -115,7 +124,7 @@ class Supervisor:
         record = {
             "pid": process.pid,
             "started_at": psutil.Process(process.pid).create_time(),
-            "command": list(spec.command),
+            **spec.fingerprint(),
         }
         write_json(self.layout.process_file(spec.name), record)
         return process
@@ -165,8 +174,8 @@ def _find(pid: int, started_at: float) -> psutil.Process | None:
 def _family(leader: psutil.Process | None, group: int, started_at: float) -> list[psutil.Process]:
     """Descendants of the leader, and what is left of its process group.
 
-    The kernel gives a pid to no one while a process group of that number exists: without a stranger under the leader's
-    pid, every member of the group is ours.
+    The kernel gives a pid to no one while a process group of that number exists: without a stranger under the
+    leader's pid, every member of the group is ours.
     """
     descendants = leader.children(recursive=True) if leader else []
     if leader is None and psutil.pid_exists(group) and _find(group, started_at) is None:
@@ -190,6 +199,6 @@ def _require_free(port: int, name: str) -> None:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
             raise PortTaken(
-                f"Port {port}, which {name} needs, is in use by another program: stop that program, or move all ports"
+                f"Port {port}, which {name} needs, is in use by another program: stop it, or move all ports"
                 f" of this site with the setting EDGE_PORT_BASE (ports EDGE_PORT_BASE+10 to +99 are used)."
             ) from error

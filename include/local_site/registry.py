@@ -34,6 +34,7 @@ def registry(layout: Layout, credentials: Credentials, port: int) -> ProcessSpec
         healthy=answers_http(f"https://{LOOPBACK}:{port}/v2/", 200, layout.ca_file, login),
         environment={"PATH": "/usr/bin:/bin", "OTEL_TRACES_EXPORTER": "none"},
         ports=(port,),
+        configuration=(config_file,),
     )
 
 

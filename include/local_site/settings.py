@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 DEFAULT_PORT_BASE = 17800
+TEST_PORT_OFFSET = 1000
 
 DockerChoice = Literal["auto", "own"]
 
@@ -63,6 +64,7 @@ class Settings:
     Attributes:
         root: The repository.
         state_dir: Everything this site keeps; removed by `clean` (EDGE_LOCAL_SITE_DIR).
+        dags_dir: Where Airflow finds its DAGs (EDGE_DAGS_DIR).
         cache_dir: Downloads and environments, shared by all sites of this checkout (EDGE_CACHE_DIR).
         ports: The site's ports (EDGE_PORT_BASE).
         docker: `auto` takes the machine's engine when it answers, `own` never does (EDGE_DOCKER).
@@ -72,6 +74,7 @@ class Settings:
 
     root: Path
     state_dir: Path
+    dags_dir: Path
     cache_dir: Path
     ports: Ports
     docker: DockerChoice
@@ -84,8 +87,20 @@ class Settings:
         return cls(
             root=PROJECT_ROOT,
             state_dir=PROJECT_ROOT / environment.get("EDGE_LOCAL_SITE_DIR", ".local_site"),
+            dags_dir=PROJECT_ROOT / environment.get("EDGE_DAGS_DIR", "dags"),
             cache_dir=PROJECT_ROOT / environment.get("EDGE_CACHE_DIR", ".cache"),
             ports=Ports(int(environment.get("EDGE_PORT_BASE", DEFAULT_PORT_BASE))),
             docker=docker,
             base_image=environment.get("EDGE_BASE_IMAGE", "auto"),
+        )
+
+    @classmethod
+    def for_tests(cls, environment: Mapping[str, str] = os.environ) -> Settings:
+        """A second site beside the user's: other ports, and its own engine whenever we may start one."""
+        settings = cls.from_environment(environment)
+        return replace(
+            settings,
+            state_dir=PROJECT_ROOT / "build" / "test-site",
+            ports=Ports(settings.ports.base + TEST_PORT_OFFSET),
+            docker="own" if os.geteuid() == 0 else settings.docker,
         )

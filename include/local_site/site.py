@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -158,9 +159,8 @@ class Site:
         blob_store.seed(self.layout, self.credentials, self.settings.ports, self.python)
 
     def _make_airflow_database(self) -> None:
-        root, port = self.settings.root, self.settings.ports.airflow
-        airflow.write_configuration(self.layout, root, self.credentials, port)
-        airflow.migrate(self.layout, root)
+        airflow.write_configuration(self.layout, self.settings, self.credentials)
+        airflow.migrate(self.layout, self.settings.root)
 
     def _make_pool(self) -> None:
         airflow.ensure_pool(self.settings.ports.airflow, self.credentials.airflow_password)
@@ -240,15 +240,16 @@ class Site:
 
 
 def down(settings: Settings) -> list[str]:
-    """End every process of the site, containers and mounts of its own engine included; gives the names ended."""
+    """End every process, container, mount and bridge of the site; gives the names of the processes."""
     layout = layout_of(settings)
     supervisor = Supervisor(layout)
     names = [name for name in supervisor.names() if name not in docker_engine.ENGINE_PROCESSES]
-    for name in names:
-        supervisor.stop(name)
-    docker_engine.stop_own_engine(layout, settings, supervisor)
-    if layout.runtime_dir.exists():
-        shutil.rmtree(layout.runtime_dir)
+    with ThreadPoolExecutor() as pool:
+        ended = [pool.submit(supervisor.stop, name) for name in names]
+        ended.append(pool.submit(docker_engine.stop, layout, settings, supervisor))
+    for future in ended:
+        future.result()
+    shutil.rmtree(layout.runtime_dir, ignore_errors=True)
     return names
 
 

@@ -43,6 +43,7 @@ def ssh_server(layout: Layout, port: int) -> ProcessSpec:
         command=[program("sshd"), "-D", "-e", "-f", str(config_file)],
         healthy=greets(port, b"SSH-2.0"),
         ports=(port,),
+        configuration=(config_file,),
     )
 
 
@@ -53,8 +54,8 @@ def configuration(ssh_dir: Path, port: int, login: str, *, use_pam: bool) -> str
         ssh_dir: Directory of the keys.
         port: Loopback port.
         login: The one user who may log in.
-        use_pam: Only for an account without a valid password, as root is on Ubuntu: without PAM, sshd refuses such
-            an account even with a key. Passwords stay refused either way.
+        use_pam: Only for an account without a valid password, as root is on Ubuntu: without PAM, sshd refuses
+            such an account even with a key. Passwords stay refused either way.
     """
     lines = [
         f"ListenAddress 127.0.0.1:{port}",
@@ -70,9 +71,10 @@ def configuration(ssh_dir: Path, port: int, login: str, *, use_pam: bool) -> str
         f"UsePAM {'yes' if use_pam else 'no'}",
         # The key's directory belongs to a checkout that may be group-writable; the key file itself is 0600.
         "StrictModes no",
-        # The Docker socket is reached through a forwarded unix socket, and nothing else is forwarded.
+        # The site's doors: the Docker socket, and what is published on the VM's loopback address.
         "AllowStreamLocalForwarding local",
         "AllowTcpForwarding local",
+        "PermitOpen 127.0.0.1:*",
         "AllowAgentForwarding no",
         "X11Forwarding no",
         "PermitTunnel no",

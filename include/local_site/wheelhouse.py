@@ -26,7 +26,7 @@ def wheelhouse(cache_dir: Path, lock_file: Path, log_file: Path) -> Path:
 
 
 def wheels_of(directory: Path, besides: Path | None = None) -> tuple[Path, ...]:
-    """Wheels of a wheelhouse, without those that an image built from another wheelhouse already has; pip always."""
+    """Wheels of a wheelhouse; those that the image below already has are left out, except pip."""
     known = {path.name for path in besides.glob("*.whl")} if besides else set()
     wheels = sorted(directory.glob("*.whl"))
     return tuple(path for path in wheels if path.name not in known or path.name.startswith("pip-"))

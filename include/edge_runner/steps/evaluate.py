@@ -132,8 +132,8 @@ def record_predictions(model: Path, request_file: Path, probe_file: Path, script
             f"{script} wrote no EDGE_PROBE_FILE; write an MLflow scoring request of a few holdout rows "
             "there.",
         )
-    inputs = json.loads(request_file.read_bytes())
     try:
+        inputs = json.loads(request_file.read_bytes())
         predictions = predict(model, inputs)
     except Exception as error:  # noqa: BLE001  (frameworks fail in their own ways; the text may hold a row)
         raise StepError(

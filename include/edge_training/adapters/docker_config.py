@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import tarfile
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from edge_runner.protocol import CODE_DIR, WORK_NAME
@@ -131,6 +132,15 @@ def container_state(shown: Mapping[str, Any]) -> ContainerState:
         memory_limit_bytes=shown["HostConfig"]["Memory"],
         host_port=int(bindings[0]["HostPort"]) if bindings else None,
     )
+
+
+def unix_time(stamp: str) -> str:
+    """Docker's RFC 3339 stamp in UTC as the seconds since 1970 that its `since` parameter takes; all nine digits
+    of the fraction stay.
+    """
+    whole, _, fraction = stamp.removesuffix("Z").partition(".")
+    seconds = int(datetime.fromisoformat(whole).replace(tzinfo=UTC).timestamp())
+    return f"{seconds}.{fraction or '0'}"
 
 
 class WholeLines:

@@ -173,7 +173,7 @@ class DockerOverSsh:
     async def logs(self, name: str, since: str, follow: bool) -> AsyncIterator[LogLine]:
         options: dict[str, Any] = {"stdout": True, "stderr": True, "timestamps": True}
         if since:
-            options["since"] = since
+            options["since"] = docker_config.unix_time(since)
         with self._translated():
             container, lines = self._container(name), docker_config.WholeLines()
             if follow:

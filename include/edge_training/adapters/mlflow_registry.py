@@ -39,6 +39,7 @@ MODEL_ARTIFACT = "model"
 CREATION_LIMIT_S = 60
 METRICS_PER_BATCH = 800
 PARAMS_PER_BATCH = 100
+_ABSENT = -1
 _QUOTABLE = re.compile(r"[^'\"`\\]+")
 
 
@@ -107,8 +108,8 @@ class _Registering:
         if version is None:
             self._ensure_model()
             run = self._find_or_create_run()
-            self._fill_run(run.info.run_id)
-            self._create_version(run)
+            tags = self._fill_run(run.info.run_id)
+            self._create_version(run, tags)
             version = self._elect()
         if version is None:
             raise ModelRegistryUnavailable(
@@ -116,8 +117,13 @@ class _Registering:
             )
         if STATE_TAG in version.tags:
             return version
-        self._fill_run(version.run_id)
-        self._verify(_set_tags(self._client, version, self._differing(version)))
+        tags = self._fill_run(version.run_id)
+        written = _set_tags(self._client, version, _differing(version, tags))
+        if wrong := sorted(_differing(written, tags)):
+            raise ModelRegistryUnavailable(
+                f"{version.name} version {version.version} has other values of {', '.join(wrong)} "
+                "than written; they are written again."
+            )
         return _set_tags(self._client, version, {STATE_TAG: STATE_REGISTERED})
 
     def _elect(self) -> ModelVersion | None:
@@ -155,15 +161,20 @@ class _Registering:
             raise ModelRegistryRefused(f"The experiment {name} was deleted; restore it in MLflow.")
         return str(experiment.experiment_id)
 
-    def _fill_run(self, run_id: str) -> None:
-        """Write metrics, parameters and files into the run, unless that was done to the end before."""
+    def _fill_run(self, run_id: str) -> dict[str, str]:
+        """Write metrics, parameters and files into the run, unless that was done to the end before.
+
+        Returns:
+            The tags of the version: ours, with the digest of the bundle that the run holds.
+        """
         run = self._client.get_run(run_id)
         if STATE_TAG in run.data.tags:
-            return
+            return {**self._tags, BUNDLE_DIGEST_TAG: run.data.tags[BUNDLE_DIGEST_TAG]}
         self._log_numbers(run)
         self._upload(run_id)
         self._client.set_terminated(run_id)
         self._client.set_tag(run_id, STATE_TAG, STATE_REGISTERED)
+        return self._tags
 
     def _log_numbers(self, run: Run) -> None:
         """Write metrics and parameters; the fixed time stamp makes MLflow know a point it already has."""
@@ -190,33 +201,25 @@ class _Registering:
             self._client.log_artifacts(run_id, directory)
         sizes = dict(_artifact_sizes(self._client, run_id))
         for file in self._files:
-            if sizes.get(file["path"]) != file["size"]:
+            if sizes.get(file["path"], _ABSENT) not in (file["size"], None):
                 raise ModelRegistryUnavailable(
-                    f"MLflow has {sizes.get(file['path'], 'no')} bytes of {file['path']} in run {run_id}, "
-                    f"{file['size']} were sent; they are sent again."
+                    f"MLflow does not have all {file['size']} bytes of {file['path']} in run {run_id}; "
+                    "they are sent again."
                 )
 
-    def _create_version(self, run: Run) -> None:
+    def _create_version(self, run: Run, tags: Mapping[str, str]) -> None:
         self._client.create_model_version(
             self._registration.name,
             source=f"{run.info.artifact_uri}/{MODEL_ARTIFACT}",
             run_id=run.info.run_id,
-            tags=self._tags,
+            tags=dict(tags),
             description=self._registration.description,
             await_creation_for=CREATION_LIMIT_S,
         )
 
-    def _differing(self, version: ModelVersion) -> dict[str, str]:
-        return {name: value for name, value in self._tags.items() if version.tags.get(name) != value}
 
-    def _verify(self, version: ModelVersion) -> None:
-        """Make sure that the version reads back as it was written."""
-        wrong = sorted(self._differing(version))
-        if wrong:
-            raise ModelRegistryUnavailable(
-                f"{version.name} version {version.version} has other values of {', '.join(wrong)} "
-                "than written; they are written again."
-            )
+def _differing(version: ModelVersion, tags: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in tags.items() if version.tags.get(name) != value}
 
 
 def _search_versions(client: MlflowClient, name: str, training_key: str) -> list[ModelVersion]:
@@ -257,6 +260,7 @@ def _version(found: MlflowVersion) -> ModelVersion:
 def _artifact_sizes(
     client: MlflowClient, run_id: str, directory: str | None = None
 ) -> Iterator[tuple[str, int | None]]:
+    """Size by path of a run's files; None where the server does not tell, as for empty files."""
     for entry in client.list_artifacts(run_id, directory):
         if entry.is_dir:
             yield from _artifact_sizes(client, run_id, entry.path)

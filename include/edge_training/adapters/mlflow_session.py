@@ -8,6 +8,7 @@ repeat, so it is repeated here, for a bounded time.
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 _TURN = threading.RLock()
 _LONGEST_PAUSE_S = 8.0
@@ -77,9 +80,10 @@ class MlflowSession:
         while True:
             try:
                 return self._call_once(action)
-            except ModelRegistryUnavailable:
+            except ModelRegistryUnavailable as error:
                 if time.monotonic() + pause_s > deadline:
                     raise
+                log.warning("%s Next try in %g s.", error, pause_s)
             time.sleep(pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 

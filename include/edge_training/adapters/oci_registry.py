@@ -7,11 +7,12 @@ about 20 MB. A cut upload is begun anew, a bounded number of times.
 from __future__ import annotations
 
 import json
+import logging
 import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx
 
@@ -27,6 +28,10 @@ _ACCEPT = ", ".join((*MANIFEST_TYPES, *INDEX_TYPES))
 _BUSY = (httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_MANY_REQUESTS)
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+# Else a task's log has a line for every piece of a layer.
+logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 class OciRegistry:
@@ -182,10 +187,10 @@ class OciRegistry:
                 raise ImageMissing(f"{self.host}/{repository} has no blob {digest}; push the image again.")
             yield from response.iter_bytes()
 
-    def _request(self, method: str, path: str | httpx.URL, **options: object) -> httpx.Response:
+    def _request(self, method: str, path: str | httpx.URL, **options: Any) -> httpx.Response:
         """One request; answers other than success and "not found" become errors."""
         with self._errors_named():
-            response = self._client.request(method, path, **options)  # type: ignore[arg-type]  # options of httpx
+            response = self._client.request(method, path, **options)
         self._check(response)
         return response
 
@@ -201,7 +206,7 @@ class OciRegistry:
                 "correct login and password of the registry's connection, or let this user push and pull."
             )
         if status in _BUSY or response.is_server_error or status == httpx.codes.NOT_FOUND:
-            raise RegistryUnavailable(f"{said}; it is tried again.")
+            raise RegistryUnavailable(f"{said}; look at its health, then clear the task.")
         raise RegistryRefused(f"{said}; correct the repository's name or the registry's settings.")
 
     @contextmanager
@@ -215,7 +220,8 @@ class OciRegistry:
                     "connection's extra ca_pem, or correct the host name."
                 ) from error
             raise RegistryUnavailable(
-                f"{self.host} does not answer ({type(error).__name__}: {error}); start it or mend the way."
+                f"{self.host} does not answer ({type(error).__name__}: {error}); "
+                "start it or mend the network."
             ) from error
 
     def _patiently(self, call: Callable[[], T]) -> T:
@@ -223,8 +229,10 @@ class OciRegistry:
         for attempt in range(self._tries - 1):
             try:
                 return call()
-            except RegistryUnavailable:
-                time.sleep(self._pause_s * 2**attempt)
+            except RegistryUnavailable as error:
+                pause_s = self._pause_s * 2**attempt
+                log.warning("%s Next try in %g s.", error, pause_s)
+                time.sleep(pause_s)
         return call()
 
     def _own(self, reference: str) -> ImageReference:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,6 +16,9 @@ from edge_training.errors import SiteRefused, SiteUnreachable
 LOOPBACK = "127.0.0.1"
 CONNECT_LIMIT_S = 15
 KEEPALIVE_INTERVAL_S = 15
+
+# The library tells of every channel; a task's log is for what the job says.
+asyncssh.set_log_level(logging.WARNING)
 
 
 @dataclass(frozen=True)

@@ -167,13 +167,16 @@ async def require_health(
         RolloutFailed: It ended or did not answer in time.
     """
     deadline = time.monotonic() + health_limit_s
-    while time.monotonic() < deadline:
+    while True:
         current = await host.inspect(state.name)
         if current is None or current.status != "running":
             break
         if await answers(host, current):
             return
-        await asyncio.sleep(HEALTH_PAUSE_S)
+        left_s = deadline - time.monotonic()
+        if left_s <= 0:
+            break
+        await asyncio.sleep(min(HEALTH_PAUSE_S, left_s))
     lines = "\n".join(await last_lines(host, state.name))
     raise RolloutFailed(
         f"{spec.image} did not answer {HEALTH_PATH} within {health_limit_s:g} s, so what served before "

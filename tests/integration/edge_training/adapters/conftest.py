@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from local_site.environments import site_python as prepared_python
-from local_site.settings import Settings
 
 
 @pytest.fixture
@@ -19,8 +18,8 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def site_python(site, tmp_path_factory) -> Path:
-    """Interpreter of the environment with the MLflow server; the site has made it."""
-    settings = Settings.from_environment()
-    lock_file = settings.root / "requirements-local-site.txt"
-    return prepared_python(settings.cache_dir, lock_file, tmp_path_factory.mktemp("logs") / "install.log")
+def site_python(site_settings, tmp_path_factory) -> Path:
+    """Interpreter of the environment with the MLflow server."""
+    lock_file = site_settings.root / "requirements-local-site.txt"
+    log_file = tmp_path_factory.mktemp("logs") / "install.log"
+    return prepared_python(site_settings.cache_dir, lock_file, log_file)

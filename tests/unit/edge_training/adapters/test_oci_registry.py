@@ -1,4 +1,4 @@
-"""How the registry's bad answers are named and how often they are tried; the API itself is a contract test."""
+"""How the registry's bad answers are named and how often they are tried; its API is a contract test."""
 
 from __future__ import annotations
 
@@ -88,7 +88,8 @@ def test_an_image_of_another_registry_is_refused_before_anything_is_sent():
     assert transport.requests == []
 
 
-def test_pieces_have_one_size_but_for_the_last():
-    chunks = iter([b"abc", b"", b"defgh", b"i"])
+def test_pieces_hold_the_same_bytes_in_lists_of_about_one_size():
+    chunks = iter([b"abc", b"", b"de", b"fghij", b"k"])
 
-    assert list(pieces(chunks, 4)) == [b"abcd", b"efgh", b"i"]
+    assert list(pieces(chunks, 4)) == [[b"abc", b"", b"de"], [b"fghij"], [b"k"]]
+    assert list(pieces(iter([b""]), 4)) == []

@@ -1,0 +1,391 @@
+"""One suite for the port `EdgeHost` and the jobs that stand on it: in memory, and Docker behind SSH."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tarfile
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+
+import pytest
+from tests.fakes.edge_host import InMemoryEdgeHost, Outcome, refusal, success
+from tests.real_host import Engine, engine, real_host
+
+from edge_runner.protocol import EXIT_NOT_DELIVERED, INPUTS_DIR, JOB_DIR, WORK_NAME
+from edge_training import errors
+from edge_training.identity import set_aside_name
+from edge_training.jobs import EdgeJob, collect, ensure_started, follow, stop_if_owned
+from edge_training.ports.edge_host import EdgeHost, Limits, Mount
+
+SMALL = Limits(memory_bytes=128 * 2**20, pids=64)
+STOP_GRACE_S = 10
+SAVE_MODEL = """
+import os, pathlib
+model = pathlib.Path(os.environ["EDGE_MODEL_DIR"])
+model.mkdir()
+(model / "MLmodel").write_text("flavors: {}")
+"""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A training script, and what the in-memory host makes of it at its coming starts."""
+
+    script: str
+    outcomes: tuple[Outcome, ...]
+    limits: Limits = SMALL
+    extra: dict[str, bytes] = field(default_factory=dict)
+
+
+SUCCEEDS = Case(
+    SAVE_MODEL + 'print("trained", flush=True)',
+    (Outcome(result=success({"metrics": {}}), lines=("trained",), files={"model/MLmodel": b"flavors: {}"}),),
+)
+FAILS = Case(
+    'import sys; print("no luck"); sys.exit(3)',
+    (
+        Outcome(
+            exit_code=1,
+            result=refusal("TrainingFailed", "train.py ended with exit code 3", {"exit_code": 3}),
+            lines=("no luck",),
+        ),
+    ),
+)
+RESUMES = Case(
+    """
+import os, pathlib, sys
+mark = pathlib.Path(os.environ["EDGE_CHECKPOINT_DIR"], "mark")
+if not mark.exists():
+    mark.write_text("half way")
+    sys.exit(3)
+"""
+    + SAVE_MODEL,
+    (
+        replace(FAILS.outcomes[0], files={"checkpoints/mark": b"half way"}),
+        SUCCEEDS.outcomes[0],
+    ),
+)
+RUNS = Case(
+    'import time; print("started", flush=True); time.sleep(100)', (Outcome(lines=("started",), runs=True),)
+)
+HUNGRY = Case(
+    "hoard = bytearray(2**30)",
+    (Outcome(exit_code=1, out_of_memory=True, result=refusal("TrainingFailed", "signal 9")),),
+)
+
+
+@dataclass
+class World:
+    """A host to test, and what stands behind it."""
+
+    host: EdgeHost
+    image: str
+    behind: InMemoryEdgeHost | Engine
+
+    def job(self, case: Case, **changes: object) -> EdgeJob:
+        """A training of its own."""
+        job = EdgeJob(
+            step="train",
+            key=uuid.uuid4().hex * 2,
+            image=self.image,
+            request={
+                "script": "train.py",
+                "partition": "2013-02-01",
+                "seed": 1,
+                "params": {},
+                "threads": 1,
+                "time_limit_s": 100,
+            },
+            code={"train.py": case.script.encode(), **case.extra},
+            limits=case.limits,
+        )
+        job = replace(job, **changes)
+        if isinstance(self.behind, Engine):
+            self.behind.names.append(job.name)
+        else:
+            self.behind.outcomes[job.name] = list(case.outcomes)
+        return job
+
+    def containers(self, part: str) -> list[str]:
+        """Names of all containers that contain `part`."""
+        if isinstance(self.behind, Engine):
+            return self.behind.containers(part)
+        return sorted(name for name in self.behind.containers if part in name)
+
+    def remove_volume(self, name: str) -> None:
+        """What an administrator may do."""
+        if isinstance(self.behind, Engine):
+            self.behind.remove_volume(name)
+        else:
+            del self.behind.containers[name]
+            del self.behind.volumes[name]
+
+
+@pytest.fixture(params=["fake", pytest.param("docker", marks=pytest.mark.integration)])
+async def world(request) -> AsyncIterator[World]:
+    """The port in memory, or the real adapter on the local site."""
+    if request.param == "fake":
+        fake = InMemoryEdgeHost({"runtime@sha256:1"}, pullable={"registry/other@sha256:2"})
+        yield World(fake, "runtime@sha256:1", fake)
+        return
+    site = request.getfixturevalue("site")
+    behind = engine(site)
+    try:
+        async with real_host(site) as host:
+            yield World(host, site.training_image, behind)
+    finally:
+        behind.clean_up()
+
+
+async def finished(world: World, job: EdgeJob, owner: str = "owner") -> list[str]:
+    """Run a job to its end; gives its lines."""
+    lines: list[str] = []
+    await ensure_started(world.host, job, owner)
+    async for _ in follow(world.host, job.name, "", lines.append):
+        pass
+    return lines
+
+
+async def running(world: World, job: EdgeJob, owner: str) -> None:
+    """Start a job and wait for its script's first line."""
+    await ensure_started(world.host, job, owner)
+    async for line in world.host.logs(job.name, "", follow=True):
+        if line.text == "started":
+            return
+
+
+async def test_a_job_runs_to_its_end_and_hands_on_its_value(world):
+    job = world.job(SUCCEEDS)
+    lines = await finished(world, job)
+    assert "trained" in lines
+    assert (await collect(world.host, job.name))["metrics"] == {}
+
+
+async def test_a_second_container_of_the_same_name_is_not_created(world):
+    job = world.job(SUCCEEDS)
+    await world.host.ensure_image(job.image, None)
+    assert await world.host.create(job.container()) is True
+    assert await world.host.create(job.container()) is False
+    assert world.containers(job.name) == [job.name]
+
+
+async def test_a_created_container_that_was_never_started_is_started(world):
+    """The worker died between the two calls."""
+    job = world.job(SUCCEEDS)
+    await world.host.ensure_image(job.image, None)
+    await world.host.create(job.container())
+    await finished(world, job)
+    assert world.containers(job.name) == [job.name]
+    await collect(world.host, job.name)
+
+
+async def test_a_running_container_is_adopted(world):
+    job = world.job(RUNS)
+    await running(world, job, "first")
+    state = await ensure_started(world.host, job, "second")
+    assert state.status == "running"
+    assert world.containers(job.name) == [job.name]
+
+
+async def test_a_container_that_ended_well_is_adopted_and_not_run_again(world):
+    job = world.job(SUCCEEDS)
+    first = await finished(world, job)
+    second = await finished(world, job)
+    assert second == first
+    assert world.containers(job.name) == [job.name]
+
+
+async def test_a_failed_container_is_set_aside_and_its_volume_serves_the_next_try(world):
+    job = world.job(RESUMES)
+    await finished(world, job)
+    with pytest.raises(errors.TrainingFailed):
+        await collect(world.host, job.name)
+    await finished(world, job)
+    await collect(world.host, job.name)
+    aside = await world.host.inspect(set_aside_name(job.name, 1))
+    assert aside is not None
+    assert aside.exit_code == 1
+    assert await world.host.read_file(job.name, f"{JOB_DIR}/checkpoints/mark") == b"half way"
+
+
+async def test_every_failed_container_keeps_a_name_of_its_own(world):
+    job = world.job(replace(FAILS, outcomes=FAILS.outcomes * 3))
+    for _ in range(3):
+        await finished(world, job)
+    assert world.containers(job.name) == [job.name, f"{job.name}.failed-1", f"{job.name}.failed-2"]
+
+
+async def test_a_failed_script_ends_in_one_sentence_with_exit_code_and_last_lines(world):
+    job = world.job(FAILS)
+    lines = await finished(world, job)
+    assert "no luck" in lines
+    with pytest.raises(errors.TrainingFailed, match="exit code 3") as caught:
+        await collect(world.host, job.name)
+    assert caught.value.details["exit_code"] == 3
+
+
+async def test_a_large_payload_arrives_intact(world):
+    content = hashlib.shake_256(b"seed").digest(20 * 2**20)
+    check = f"""
+import hashlib, pathlib
+assert hashlib.sha256(pathlib.Path("weights.bin").read_bytes()).hexdigest() == "{hashlib.sha256(content).hexdigest()}"
+"""
+    job = world.job(replace(SUCCEEDS, script=check + SUCCEEDS.script, extra={"weights.bin": content}))
+    await finished(world, job)
+    await collect(world.host, job.name)
+
+
+async def test_a_damaged_payload_runs_nothing_and_the_next_try_delivers_it_again(world):
+    job = world.job(SUCCEEDS)
+    spec, payload = job.container(), job.payload()
+    await world.host.ensure_image(job.image, None)
+    await world.host.create(spec)
+    with pytest.raises(errors.JobInterrupted):
+        await world.host.start(spec, payload[:-1] + b"x")
+    state = await world.host.wait(job.name)
+    assert state.exit_code == EXIT_NOT_DELIVERED
+    with pytest.raises(errors.JobInterrupted, match="did not arrive whole"):
+        await collect(world.host, job.name)
+    assert "trained" in await finished(world, job)
+
+
+async def test_files_are_written_and_read_in_running_and_ended_containers(world):
+    job = world.job(SUCCEEDS)
+    await finished(world, job)
+    await world.host.write_file(job.name, "/edge/job/note.json", b"{}")
+    assert await world.host.read_file(job.name, "/edge/job/note.json") == b"{}"
+    assert await world.host.read_file(job.name, f"{JOB_DIR}/none") is None
+    assert await world.host.read_file("edge-train-none", f"{JOB_DIR}/result.json") is None
+
+
+async def test_a_directory_streams_out_as_a_tar_of_its_files(world):
+    job = world.job(SUCCEEDS)
+    await finished(world, job)
+    stream = b"".join([chunk async for chunk in world.host.stream_directory(job.name, f"{JOB_DIR}/model")])
+    with tarfile.open(fileobj=io.BytesIO(stream)) as archive:
+        files = {member.name: member for member in archive if member.isfile()}
+        assert list(files) == ["model/MLmodel"]
+        assert archive.extractfile("model/MLmodel").read() == b"flavors: {}"
+
+
+async def test_a_directory_that_is_not_there_names_the_remedy(world):
+    job = world.job(FAILS)
+    await finished(world, job)
+    with pytest.raises(errors.JobInterrupted, match="cannot be read"):
+        _ = [chunk async for chunk in world.host.stream_directory(job.name, f"{JOB_DIR}/model")]
+
+
+async def test_a_stopped_job_counts_as_interrupted(world):
+    job = world.job(RUNS)
+    await running(world, job, "owner")
+    await world.host.stop(job.name, STOP_GRACE_S)
+    state = await world.host.wait(job.name)
+    assert state.status == "exited"
+    with pytest.raises(errors.JobInterrupted):
+        await collect(world.host, job.name)
+
+
+async def test_an_old_owner_cannot_stop_what_a_new_one_has_adopted(world):
+    job = world.job(RUNS)
+    await running(world, job, "first try")
+    await ensure_started(world.host, job, "second try")
+    assert await stop_if_owned(world.host, job.name, "first try", STOP_GRACE_S) is False
+    assert (await world.host.inspect(job.name)).status == "running"
+    assert await stop_if_owned(world.host, job.name, "second try", STOP_GRACE_S) is True
+    assert (await world.host.inspect(job.name)).status == "exited"
+
+
+async def test_stopping_or_removing_what_is_not_there_is_nothing(world):
+    await world.host.stop("edge-train-none", STOP_GRACE_S)
+    await world.host.remove("edge-train-none")
+    await world.host.rename("edge-train-none", "edge-train-other")
+    assert await world.host.inspect("edge-train-none") is None
+    assert await stop_if_owned(world.host, "edge-train-none", "owner", STOP_GRACE_S) is False
+
+
+async def test_removing_a_container_keeps_its_volume(world):
+    job = world.job(replace(SUCCEEDS, outcomes=SUCCEEDS.outcomes * 2))
+    await finished(world, job)
+    await world.host.remove(job.name)
+    assert await world.host.inspect(job.name) is None
+    await world.host.create(job.container())
+    assert await world.host.read_file(job.name, f"{JOB_DIR}/model/MLmodel") == b"flavors: {}"
+
+
+async def test_watching_a_container_that_somebody_removed_is_an_interruption(world):
+    with pytest.raises(errors.JobInterrupted):
+        await world.host.wait("edge-train-none")
+    with pytest.raises(errors.JobInterrupted):
+        _ = [line async for line in world.host.logs("edge-train-none", "", follow=True)]
+    with pytest.raises(errors.JobInterrupted):
+        await world.host.write_file("edge-train-none", "/edge/job/note.json", b"{}")
+    with pytest.raises(errors.JobInterrupted):
+        await collect(world.host, "edge-train-none")
+
+
+async def test_out_of_memory_is_named_with_its_limit(world):
+    job = world.job(HUNGRY)
+    await finished(world, job)
+    with pytest.raises(errors.OutOfMemory, match="128 MiB"):
+        await collect(world.host, job.name)
+
+
+async def test_a_result_of_another_protocol_is_refused_and_names_both(world):
+    job = world.job(SUCCEEDS)
+    await finished(world, job)
+    other = json.dumps({"protocol": 99, "outcome": "succeeded", "value": {}}).encode()
+    await world.host.write_file(job.name, f"{JOB_DIR}/result.json", other)
+    with pytest.raises(errors.ProtocolMismatch, match="protocol 99, expected 1"):
+        await collect(world.host, job.name)
+
+
+async def test_an_image_that_nobody_has_is_missing(world):
+    absent = f"127.0.0.1:9/edge/absent@sha256:{'0' * 64}"
+    job = world.job(SUCCEEDS, image=absent)
+    with pytest.raises(errors.ImageMissing, match="absent"):
+        await ensure_started(world.host, job, "owner")
+    with pytest.raises(errors.ImageMissing, match="absent"):
+        await world.host.create(job.container())
+    assert world.containers(job.name) == []
+
+
+async def test_a_later_job_sees_the_work_of_an_earlier_one(world):
+    earlier = world.job(SUCCEEDS)
+    await finished(world, earlier)
+    read = f'assert open("{INPUTS_DIR}/train/model/MLmodel").read() == "flavors: {{}}"\n'
+    later = world.job(replace(SUCCEEDS, script=read + SUCCEEDS.script), inputs={"train": earlier.name})
+    await finished(world, later)
+    await collect(world.host, later.name)
+
+
+async def test_the_volume_of_an_earlier_job_that_is_gone_names_the_remedy(world):
+    earlier = world.job(SUCCEEDS)
+    await finished(world, earlier)
+    world.remove_volume(earlier.name)
+    later = world.job(SUCCEEDS, inputs={"train": earlier.name})
+    with pytest.raises(errors.BadRequest, match=f"no longer has .*{earlier.name}"):
+        await ensure_started(world.host, later, "owner")
+    assert world.containers(later.name) == []
+
+
+async def test_a_part_of_a_volume_that_is_gone_names_the_remedy(world):
+    earlier = world.job(SUCCEEDS)
+    await finished(world, earlier)
+    part = Mount(earlier.name, "/edge/data", subpath=f"{WORK_NAME}/views/none")
+    later = world.job(SUCCEEDS, mounts=(part,))
+    with pytest.raises(errors.BadRequest, match="no longer has .*views/none"):
+        await ensure_started(world.host, later, "owner")
+
+
+async def test_lines_carry_stamps_to_go_on_from(world):
+    job = world.job(SUCCEEDS)
+    await ensure_started(world.host, job, "owner")
+    everything: list[str] = []
+    stamps = [stamp async for stamp in follow(world.host, job.name, "", everything.append)]
+    again: list[str] = []
+    _ = [stamp async for stamp in follow(world.host, job.name, stamps[-1], again.append)]
+    assert everything[-1] == "trained"
+    assert again == []

@@ -1,0 +1,80 @@
+"""The DAGs are the design's table: these tasks, in this order, each retried, limited and explained."""
+
+from __future__ import annotations
+
+import pytest
+
+PIPELINE = [
+    "wait_for_partition",
+    "snapshot_data",
+    "stage_data",
+    "validate_data",
+    "train_model",
+    "evaluate_model",
+    "export_model",
+    "register_model",
+    "build_image",
+    "verify_image",
+    "push_image",
+]
+ON_SITE = {*PIPELINE} - {"register_model", "build_image", "push_image"}
+DEPLOYMENT = ["decide_rollout", "roll_out", "promote_champion"]
+
+
+def order(dag) -> list[str]:
+    return [task.task_id for task in dag.topological_sort()]
+
+
+def test_every_dag_file_parses(dag_bag):
+    assert dag_bag.import_errors == {}
+    assert set(dag_bag.dags) == {"train_flight_delay", "deploy_flight_delay"}
+
+
+def test_the_tasks_stand_in_the_order_of_the_table(training, deployment):
+    assert order(training) == PIPELINE
+    assert order(deployment) == DEPLOYMENT
+
+
+@pytest.mark.parametrize("dag_id", ["train_flight_delay", "deploy_flight_delay"])
+def test_the_tasks_are_one_chain(dag_bag, dag_id):
+    """A task that ran beside the chain could register what was not validated."""
+    dag = dag_bag.dags[dag_id]
+    chain = order(dag)
+    for before, after in zip(chain, chain[1:], strict=False):
+        assert after in dag.task_dict[before].downstream_task_ids
+
+
+@pytest.mark.parametrize("dag_id", ["train_flight_delay", "deploy_flight_delay"])
+def test_every_task_is_retried_limited_and_explained(dag_bag, dag_id):
+    dag = dag_bag.dags[dag_id]
+    assert dag.doc_md
+    for task in dag.tasks:
+        assert task.retries >= 2, task.task_id
+        assert task.retry_delay.total_seconds() > 0, task.task_id
+        assert task.execution_timeout.total_seconds() > 0, task.task_id
+        assert task.doc_md.endswith("."), task.task_id
+        assert "\n" not in task.doc_md, task.task_id
+
+
+def test_explanations_are_the_tasks_own(training, deployment):
+    documents = [task.doc_md for dag in (training, deployment) for task in dag.tasks]
+    assert len(set(documents)) == len(PIPELINE) + len(DEPLOYMENT)
+
+
+def test_tasks_on_the_site_take_a_slot_of_its_pool(training, deployment):
+    assert {task.task_id for task in training.tasks if task.pool == "edge_site"} == ON_SITE
+    assert {task.task_id for task in deployment.tasks if task.pool == "edge_site"} == {"roll_out"}
+
+
+def test_the_two_long_waits_take_no_worker(training):
+    deferrable = {task.task_id for task in training.tasks if getattr(task, "deferrable", False)}
+    assert deferrable == {"wait_for_partition", "train_model"}
+
+
+def test_one_roll_out_at_a_time(deployment):
+    assert deployment.max_active_runs == 1
+
+
+def test_a_pushed_image_starts_the_deployment(training, deployment):
+    (outlet,) = training.task_dict["push_image"].outlets
+    assert [asset.name for _, asset in deployment.timetable.asset_condition.iter_assets()] == [outlet.name]

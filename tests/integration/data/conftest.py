@@ -1,0 +1,118 @@
+"""A container of the test's own in the site's blob store, and the data steps run on it in this process."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from azure.storage.blob import ContainerClient, ContentSettings
+
+from edge_runner.protocol import Dirs
+from edge_runner.steps import snapshot, stage, wait
+from edge_training.sas import container_read_sas
+from local_site import SiteInfo
+from local_site.flights import connect
+
+
+@dataclass
+class Box:
+    """One container and the directories of one run.
+
+    Attributes:
+        site: The site it is on.
+        client: The SDK's client for it, with the account's key.
+        dirs: Where the steps work.
+        access: Changes to the request that every step gets.
+        signature: Changes to what the signature is made of.
+    """
+
+    site: SiteInfo
+    client: ContainerClient
+    dirs: Dirs
+    access: dict[str, Any] = field(default_factory=dict)
+    signature: dict[str, Any] = field(default_factory=dict)
+
+    def put(self, name: str, content: bytes) -> None:
+        """Write a blob."""
+        self.client.upload_blob(name, content, overwrite=True)
+
+    def set_md5(self, name: str, md5: bytes | None) -> None:
+        """Replace the checksum kept beside a blob; the store does not compare it with the content."""
+        settings = ContentSettings(content_md5=bytearray(md5) if md5 else None)
+        self.client.get_blob_client(name).set_http_headers(settings)
+
+    def secrets(self) -> dict[str, str]:
+        """A signature for the container, as a stage would make it."""
+        values = {
+            "account": self.site.blob_account,
+            "key": self.site.blob_key,
+            "container": self.client.container_name,
+            "version": self.site.blob_api_version,
+            "now": datetime.now(UTC),
+            "lifetime": timedelta(minutes=5),
+        }
+        return {"sas": container_read_sas(**values | self.signature)}
+
+    def request(self, **more: Any) -> dict[str, Any]:
+        """What a step is told about the store, and more."""
+        return {
+            "container": self.client.container_name,
+            "endpoint": self.site.blob_host_endpoint,
+            "api_version": self.site.blob_api_version,
+            "ca_pem": self.site.ca_file.read_text(),
+            **self.access,
+            **more,
+        }
+
+    def wait(self, *prefixes: str, **limits: float) -> dict[str, Any]:
+        """Run the wait step."""
+        defaults = {"quiet_s": 0, "poll_s": 0.2, "time_limit_s": 0}
+        request = self.request(prefixes=list(prefixes), partition="day", **defaults | limits)
+        return wait.run(request, self.secrets(), self.dirs)
+
+    def snapshot(self, **parts: str) -> dict[str, Any]:
+        """Run the snapshot step; each part is a split and its prefix. The manifest becomes stage's input."""
+        listed = [{"partition": prefix, "prefix": prefix, "split": split} for split, prefix in parts.items()]
+        value = snapshot.run(self.request(parts=listed), self.secrets(), self.dirs)
+        (self.dirs.job / "manifest.json").replace(self.dirs.inputs / "snapshot/manifest.json")
+        return value
+
+    def stage(self, data_digest: str) -> dict[str, Any]:
+        """Run the stage step."""
+        return stage.run(self.request(data_digest=data_digest, parallel=4), self.secrets(), self.dirs)
+
+    def view(self, data_digest: str) -> Path:
+        """The tree that a training script would see."""
+        return self.dirs.cache / "views" / data_digest
+
+
+def open_box(site: SiteInfo, folder: Path, container: str) -> Box:
+    """Directories of a run, and a client for a container."""
+    dirs = Dirs(job=folder / "job", data=folder / "data", cache=folder / "cache", inputs=folder / "inputs")
+    for path in (dirs.job, dirs.cache, dirs.inputs / "snapshot"):
+        path.mkdir(parents=True)
+    client = connect(site.blob_host_endpoint, site.blob_account, site.blob_key, site.ca_file, container)
+    return Box(site, client, dirs)
+
+
+@pytest.fixture
+def box(site: SiteInfo, tmp_path: Path) -> Iterator[Box]:
+    """An empty container."""
+    box = open_box(site, tmp_path, f"test-{uuid.uuid4().hex[:12]}")
+    with box.client:
+        box.client.create_container()
+        yield box
+        box.client.delete_container()
+
+
+@pytest.fixture
+def flights_box(site: SiteInfo, tmp_path: Path) -> Iterator[Box]:
+    """The container with the example's data, to be left as it is."""
+    box = open_box(site, tmp_path / "flights", site.blob_container)
+    with box.client:
+        yield box

@@ -1,0 +1,76 @@
+"""The real adapter on the local site, and what a test must look at behind its back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import docker
+
+from edge_training.adapters.docker_over_ssh import DockerOverSsh, connect
+from edge_training.adapters.ssh import SshTarget
+from local_site.info import SiteInfo
+
+
+def target(site: SiteInfo, **changes: Any) -> SshTarget:
+    """The site's VM, with changes that a test makes."""
+    known: dict[str, Any] = {
+        "host": site.ssh_host,
+        "port": site.ssh_port,
+        "user": site.ssh_user,
+        "private_key": site.ssh_private_key_file.read_text(),
+        "host_key": site.ssh_host_key,
+        "docker_socket": site.docker_socket,
+    }
+    return SshTarget(**known | changes)
+
+
+@dataclass
+class Engine:
+    """The site's Docker daemon, spoken to directly.
+
+    Attributes:
+        client: The plain Docker client.
+        names: Parts of container names that the test made; all of them go at the end.
+    """
+
+    client: docker.DockerClient
+    names: list[str] = field(default_factory=list)
+
+    def containers(self, part: str) -> list[str]:
+        """Names of the containers that contain `part`."""
+        return sorted(found.name for found in self.client.containers.list(all=True, filters={"name": part}))
+
+    def inspect(self, name: str) -> str:
+        """All that `docker inspect` says, as text."""
+        return json.dumps(self.client.api.inspect_container(name))
+
+    def remove_volume(self, name: str) -> None:
+        """Remove a volume and the containers that use it."""
+        for container in self.client.containers.list(all=True, filters={"volume": name}):
+            container.remove(force=True)
+        self.client.volumes.get(name).remove()
+
+    def clean_up(self) -> None:
+        """Remove what the test made."""
+        for part in self.names:
+            for container in self.client.containers.list(all=True, filters={"name": part}):
+                container.remove(force=True)
+            for volume in self.client.volumes.list(filters={"name": part}):
+                volume.remove(force=True)
+        self.client.close()
+
+
+@asynccontextmanager
+async def real_host(site: SiteInfo, **changes: Any) -> AsyncIterator[DockerOverSsh]:
+    """The real `EdgeHost` of the local site."""
+    async with connect(target(site, **changes)) as host:
+        yield host
+
+
+def engine(site: SiteInfo) -> Engine:
+    """The site's Docker daemon."""
+    return Engine(docker.DockerClient(base_url=f"unix://{site.docker_socket}"))

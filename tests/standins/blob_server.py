@@ -1,0 +1,83 @@
+"""A blob server that answers as it is told: what Azurite cannot be made to do on demand."""
+
+from __future__ import annotations
+
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.standins.certificates import certificates
+
+
+@dataclass
+class Answer:
+    """One answer.
+
+    Attributes:
+        status: HTTP status.
+        body: Its body.
+        headers: Further headers.
+        cut_after: Send only that many bytes of the body, then break the connection.
+    """
+
+    status: int = 200
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+    cut_after: int | None = None
+
+
+@dataclass
+class ScriptedServer:
+    """Gives its answers in order, the last one again and again.
+
+    Attributes:
+        endpoint: Where it listens, with an account as path.
+        requests: Request lines' targets and headers, in order.
+    """
+
+    endpoint: str
+    answers: list[Answer]
+    requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+
+    def next_answer(self) -> Answer:
+        """Take the next answer."""
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+
+@contextmanager
+def scripted_server(*answers: Answer) -> Iterator[ScriptedServer]:
+    """Serve the answers on a loopback port."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            script.requests.append((self.path, dict(self.headers)))
+            answer = script.next_answer()
+            self.send_response_only(answer.status)
+            for name, value in {"Content-Length": str(len(answer.body)), **answer.headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(answer.body[: answer.cut_after])
+            self.close_connection = answer.cut_after is not None
+
+        def log_message(self, *_: object) -> None:
+            """Keep the test's output clean."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates().server_certificate_file, certificates().server_key_file)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    script = ScriptedServer(f"https://127.0.0.1:{server.server_port}/account", list(answers))
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield script
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -1,0 +1,168 @@
+"""Evaluation on real MLflow models: metrics, gates, the answers that the serving image is held against."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import mlflow.pyfunc
+import pytest
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, Schema
+
+from edge_runner.protocol import StepError
+from edge_runner.steps import evaluate
+
+REQUEST = {
+    "script": "evaluate.py",
+    "partition": "2013-02-01",
+    "seed": 7,
+    "params": {},
+    "threads": 1,
+    "time_limit_s": 60,
+    "gates": [],
+}
+PROBE = {"dataframe_split": {"columns": ["distance"], "data": [[1.0], [2.0]]}}
+
+
+def script(metrics: str = "mae=4.0", probe: object = PROBE) -> str:
+    """An evaluation script that writes these metrics and this probe."""
+    return f"""
+import json, os
+with open(os.environ["EDGE_METRICS_FILE"], "a") as file:
+    for name, value in dict({metrics}).items():
+        file.write(json.dumps(dict(step=0, name=name, value=value)) + "\\n")
+if {probe!r} is not None:
+    json.dump({probe!r}, open(os.environ["EDGE_PROBE_FILE"], "w"))
+"""
+
+
+class TenTimes(mlflow.pyfunc.PythonModel):
+    """Ten minutes of delay a mile."""
+
+    def predict(self, context, model_input):
+        return (model_input["distance"] * 10).to_numpy()
+
+
+class TwoColumns(mlflow.pyfunc.PythonModel):
+    """Answers with a column more than it was asked with."""
+
+    def predict(self, context, model_input):
+        return model_input.assign(hours=model_input["distance"] / 2)
+
+
+def saved(folder: Path, python_model: mlflow.pyfunc.PythonModel) -> Path:
+    """A model directory as a training script leaves it."""
+    signature = ModelSignature(inputs=Schema([ColSpec("double", "distance")]))
+    mlflow.pyfunc.save_model(folder, python_model=python_model, signature=signature, pip_requirements=[])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> Path:
+    """A model that answers with ten times its one column."""
+    return saved(tmp_path_factory.mktemp("trained") / "model", TenTimes())
+
+
+@pytest.fixture
+def ran(dirs, model):
+    """Write the evaluation script and run the step on the trained model."""
+    shutil.copytree(model, dirs.inputs / "train" / "model")
+
+    def run(source: str, **changes) -> dict:
+        (dirs.code / "model" / "evaluate.py").write_text(source)
+        return evaluate.run(REQUEST | changes, {}, dirs)
+
+    return run
+
+
+def test_metrics_gates_and_the_models_answers_are_kept(ran, dirs):
+    gates = [{"metric": "mae", "at_most": 5.0}]
+    value = ran(script(), gates=gates)
+    verdict = {"metric": "mae", "bound": "at_most", "limit": 5.0, "value": 4.0, "passed": True}
+    assert value == {"metrics": {"mae": 4.0}, "gates": [verdict], "probe_rows": 2}
+    probe = json.loads((dirs.job / "probe.json").read_bytes())
+    assert probe["inputs"] == PROBE
+    assert probe["predictions"] == pytest.approx([10.0, 20.0])
+    assert not (dirs.job / "request.json").exists()
+
+
+def test_what_may_leave_holds_no_row(ran, dirs):
+    ran(script())
+    report = json.loads((dirs.job / "evaluation.json").read_bytes())
+    assert set(report) == {"partition", "metrics", "gates"}
+
+
+def test_metrics_of_an_earlier_try_do_not_count(ran, dirs):
+    (dirs.job / "metrics.jsonl").write_text('{"step": 0, "name": "stale", "value": 1}\n')
+    assert ran(script())["metrics"] == {"mae": 4.0}
+
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:mlflow")
+UNFIT = {"dataframe_split": {"columns": ["weight"], "data": [[1.0]]}}
+
+
+@pytest.mark.parametrize(
+    ("source", "changes", "kind", "sentence"),
+    [
+        ("import sys; sys.exit(3)", {}, "EvaluationFailed", "evaluate.py ended with exit code 3"),
+        (script(metrics=""), {}, "EvaluationFailed", "wrote no metric to EDGE_METRICS_FILE"),
+        (script(probe=None), {}, "EvaluationFailed", "wrote no EDGE_PROBE_FILE"),
+        (script(probe=UNFIT), {}, "EvaluationFailed", "make its signature fit the columns"),
+        (script(probe={"inputs": []}), {}, "EvaluationFailed", "cannot answer EDGE_PROBE_FILE (KeyError)"),
+        (script(probe=[1]), {}, "EvaluationFailed", "cannot answer EDGE_PROBE_FILE (TypeError)"),
+        ("import time; time.sleep(100)", {"time_limit_s": 1}, "TimeLimit", "longer than its limit of 1 s"),
+        ("", {"script": "judge.py"}, "BadRequest", "correct `evaluation_script`"),
+    ],
+)
+def test_every_bad_end_has_its_sentence(ran, source, changes, kind, sentence):
+    with pytest.raises(StepError) as caught:
+        ran(source, **changes)
+    assert caught.value.kind == kind
+    assert sentence in caught.value.message
+
+
+def test_a_probe_that_is_no_json_has_its_sentence(ran):
+    source = script(probe=None) + 'open(os.environ["EDGE_PROBE_FILE"], "w").write("{")'
+    with pytest.raises(StepError, match="cannot answer EDGE_PROBE_FILE") as caught:
+        ran(source)
+    assert caught.value.kind == "EvaluationFailed"
+
+
+@pytest.mark.parametrize(
+    ("gate", "sentence"),
+    [
+        ({"metric": "mae", "at_most": 3.0}, "mae is 4.0, at most 3 is allowed"),
+        ({"metric": "r2", "at_least": 0.5}, "r2 is None, at least 0.5 is allowed"),
+    ],
+)
+def test_a_gate_that_is_not_passed_or_has_no_metric_stops_the_chain(ran, dirs, gate, sentence):
+    with pytest.raises(StepError) as caught:
+        ran(script(), gates=[gate])
+    assert caught.value.kind == "GateFailed"
+    assert sentence in caught.value.message
+    assert caught.value.details["gates"][0]["passed"] is False
+    assert (dirs.job / "evaluation.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("bound", "limit", "passed"),
+    [
+        ("at_most", 4.0, True),
+        ("at_most", 3.9, False),
+        ("at_least", 4.0, True),
+        ("at_least", 4.1, False),
+    ],
+)
+def test_a_gates_limit_itself_is_allowed(bound, limit, passed):
+    (verdict,) = evaluate.judge({"mae": 4.0}, [{"metric": "mae", bound: limit}])
+    assert verdict["passed"] is passed
+
+
+def test_a_model_that_answers_with_columns_is_recorded_row_by_row(tmp_path):
+    """As its server will answer: one object a row."""
+    assert evaluate.predict(saved(tmp_path / "model", TwoColumns()), PROBE) == [
+        {"distance": 1.0, "hours": 0.5},
+        {"distance": 2.0, "hours": 1.0},
+    ]

@@ -1,0 +1,237 @@
+"""What a contract compiles to; whatever it asks that is not supported is an error."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+
+import pytest
+from tests.unit.edge_runner.contracts import column, contract
+
+from edge_runner.contract import Column, Limit, Metric, compile_contract
+from edge_runner.protocol import StepError
+
+EXAMPLE = Path(__file__).parents[3] / "include/flight_delay/contract.yaml"
+
+
+def rules(text):
+    return [(rule.name, rule.metric, rule.columns, rule.argument) for rule in compile_contract(text).rules]
+
+
+def test_example_compiles():
+    compiled = compile_contract(EXAMPLE.read_text())
+    assert compiled.table == "flights"
+    assert len(compiled.columns) == 19
+    assert {rule.metric for rule in compiled.rules} >= {Metric.ROWS, Metric.NULLS, Metric.DUPLICATES}
+
+
+def test_digest_changes_with_the_text():
+    assert compile_contract(contract()).digest != compile_contract(contract() + "# edited\n").digest
+
+
+def test_physical_name_is_the_name_in_the_data():
+    assert compile_contract(contract(column("x", physicalName="col_x"))).columns[0].name == "col_x"
+
+
+def test_physical_type_is_compared_without_its_length():
+    (compiled,) = compile_contract(contract(column("x", "string", physicalType="varchar(20)"))).columns
+    assert compiled == Column("x", "string", "VARCHAR", None)
+
+
+def test_required_unique_and_key_become_rules():
+    text = contract(
+        column("b", primaryKey=True, primaryKeyPosition=2),
+        column("a", primaryKey=True, primaryKeyPosition=1),
+        column("c", required=True, unique=True),
+    )
+    assert rules(text) == [
+        ("primaryKey", Metric.DUPLICATES, ("a", "b"), None),
+        ("required", Metric.NULLS, ("b",), None),
+        ("required", Metric.NULLS, ("a",), None),
+        ("required", Metric.NULLS, ("c",), None),
+        ("unique", Metric.DUPLICATES, ("c",), None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("logical_type", "options", "expected"),
+    [
+        ("integer", {"minimum": 1}, ("minimum", Metric.BELOW, ("x",), 1)),
+        ("number", {"exclusiveMaximum": 2.5}, ("exclusiveMaximum", Metric.NOT_BELOW, ("x",), 2.5)),
+        ("number", {"exclusiveMinimum": 0}, ("exclusiveMinimum", Metric.NOT_ABOVE, ("x",), 0)),
+        ("integer", {"multipleOf": 5}, ("multipleOf", Metric.NO_MULTIPLE, ("x",), 5)),
+        ("string", {"minLength": 2}, ("minLength", Metric.SHORTER, ("x",), 2)),
+        ("string", {"maxLength": 2}, ("maxLength", Metric.LONGER, ("x",), 2)),
+        ("string", {"pattern": "^a"}, ("pattern", Metric.NOT_MATCHING, ("x",), "^a")),
+        ("date", {"maximum": "2013-12-31"}, ("maximum", Metric.ABOVE, ("x",), date(2013, 12, 31))),
+        ("date", {"minimum": date(2013, 1, 1)}, ("minimum", Metric.BELOW, ("x",), date(2013, 1, 1))),
+        (
+            "timestamp",
+            {"minimum": "2013-01-01T02:00:00+02:00"},
+            ("minimum", Metric.BELOW, ("x",), datetime(2013, 1, 1)),
+        ),
+    ],
+)
+def test_logical_type_options_become_rules(logical_type, options, expected):
+    assert rules(contract(column("x", logical_type, logicalTypeOptions=options))) == [expected]
+
+
+def test_zone_of_a_timestamp_belongs_to_its_type():
+    compiled = compile_contract(contract(column("x", "timestamp", logicalTypeOptions={"timezone": True})))
+    assert compiled.columns[0].has_timezone is True
+    assert compiled.rules == ()
+
+
+@pytest.mark.parametrize(
+    ("quality", "metric", "argument"),
+    [
+        ({"metric": "nullValues"}, Metric.NULLS, None),
+        ({"rule": "nullValues"}, Metric.NULLS, None),
+        ({"type": "library", "metric": "duplicateValues"}, Metric.DUPLICATES, None),
+        ({"metric": "missingValues", "arguments": {"missingValues": [None, ""]}}, Metric.MISSING, (None, "")),
+        ({"metric": "invalidValues", "arguments": {"validValues": ["a"]}}, Metric.NOT_IN_SET, ("a",)),
+        ({"metric": "invalidValues", "arguments": {"pattern": "a+"}}, Metric.NOT_MATCHING, "a+"),
+    ],
+)
+def test_metrics_of_the_quality_library(quality, metric, argument):
+    (rule,) = compile_contract(contract(column("x", "string", quality=[{**quality, "mustBe": 0}]))).rules
+    assert (rule.metric, rule.argument, rule.limit) == (metric, argument, Limit("mustBe", (0,), False))
+
+
+def test_table_level_metrics():
+    quality = [
+        {"metric": "rowCount", "mustBeGreaterThan": 10, "name": "enough"},
+        {"metric": "duplicateValues", "arguments": {"properties": ["x", "y"]}, "mustBe": 0},
+    ]
+    text = contract(column("x", physicalName="px"), column("y"), quality=quality)
+    assert rules(text) == [
+        ("enough", Metric.ROWS, (), None),
+        ("duplicateValues", Metric.DUPLICATES, ("px", "y"), None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("operator", "value", "allowed", "refused"),
+    [
+        ("mustBe", 5, [5], [4, 6]),
+        ("mustNotBe", 5, [4, 6], [5]),
+        ("mustBeGreaterThan", 5, [5.1], [5]),
+        ("mustBeGreaterOrEqualTo", 5, [5], [4.9]),
+        ("mustBeLessThan", 5, [4.9], [5]),
+        ("mustBeLessOrEqualTo", 5, [5], [5.1]),
+        ("mustBeBetween", [1, 5], [1, 3, 5], [0.9, 5.1]),
+        ("mustNotBeBetween", [1, 5], [0.9, 5.1], [1, 3, 5]),
+    ],
+)
+def test_operators(operator, value, allowed, refused):
+    (rule,) = compile_contract(contract(quality=[{"metric": "rowCount", operator: value}])).rules
+    assert all(rule.limit.allows(measured) for measured in allowed)
+    assert not any(rule.limit.allows(measured) for measured in refused)
+
+
+@pytest.mark.parametrize(
+    ("severity", "warns"), [(None, False), ("error", False), ("warning", True), ("info", True)]
+)
+def test_severity_decides_whether_a_rule_only_warns(severity, warns):
+    quality = {"metric": "nullValues", "mustBe": 0, **({"severity": severity} if severity else {})}
+    (rule,) = compile_contract(contract(column(quality=[quality]))).rules
+    assert rule.warns_only is warns
+
+
+def on_x(quality, logical_type="integer"):
+    return contract(column("x", logical_type, quality=[quality]))
+
+
+UNSUPPORTED = {
+    "no YAML": ("a: [", "line 1 is no YAML"),
+    "no mapping": ("- a", "no ODCS document"),
+    "another kind": (contract(kind="DataProduct"), "no ODCS document"),
+    "version 2": (contract(apiVersion="v2.2.2"), "apiVersion is v2.2.2, expected v3"),
+    "unknown key at the top": (contract(shema=[]), "shema"),
+    "misspelt key of a column": (contract(column(requird=True)), "schema.0.properties.0.requird is no key"),
+    "misspelt key of a rule": (
+        on_x({"metric": "nullValues", "mustBe": 0, "severty": "info"}),
+        "severty is no key",
+    ),
+    "value of the wrong type": (contract(column(required="maybe")), "schema.0.properties.0.required"),
+    "service levels": (contract(slaProperties=[{"property": "latency", "value": 4}]), "slaProperties"),
+    "two tables": (contract(schema=[{"name": "a"}, {"name": "b"}]), "describes 2 tables"),
+    "no tables": (contract(schema=[]), "describes 0 tables"),
+    "no columns": (contract(schema=[{"name": "a"}]), "'a' has no properties"),
+    "column twice": (contract(column("x"), column("y", physicalName="x")), "'x' is described 2 times"),
+    "nested column": (contract(column("x", "object", properties=[column("y")])), "properties of column 'x'"),
+    "array": (contract(column("x", "array", items={"logicalType": "string"})), "items of column 'x'"),
+    "vector": (contract(column("x", "vector")), "logicalType 'vector' of column 'x'"),
+    "measure": (contract(column("x", semanticType="measure")), "semanticType 'measure'"),
+    "foreign key": (contract(column("x", relationships=[{"to": "other.id"}])), "relationships of column 'x'"),
+    "unknown option": (
+        contract(column("x", logicalTypeOptions={"minimun": 1})),
+        "option 'minimun' of column 'x'",
+    ),
+    "option of another type": (
+        contract(column("x", logicalTypeOptions={"pattern": "a"})),
+        "logicalType 'integer'",
+    ),
+    "format": (contract(column("x", "string", logicalTypeOptions={"format": "email"})), "option 'format'"),
+    "bound that is no number": (
+        contract(column("x", logicalTypeOptions={"minimum": True})),
+        "is no number: True",
+    ),
+    "bound that is no date": (
+        contract(column("x", "date", logicalTypeOptions={"minimum": "May"})),
+        "no ISO date",
+    ),
+    "unknown metric": (
+        on_x({"metric": "medianValue", "mustBe": 0}),
+        "the metric 'medianValue' of column 'x'",
+    ),
+    "no metric": (on_x({"mustBe": 0}), "has no metric"),
+    "unknown argument": (
+        on_x({"metric": "nullValues", "arguments": {"a": 1}, "mustBe": 0}),
+        "with arguments ['a']",
+    ),
+    "sql": (on_x({"type": "sql", "query": "select 1", "mustBe": 0}), "has type 'sql', expected library"),
+    "text": (on_x({"type": "text", "description": "good"}), "has type 'text'"),
+    "custom": (on_x({"type": "custom", "engine": "soda", "implementation": "x"}), "has type 'custom'"),
+    "schedule": (
+        on_x({"metric": "nullValues", "mustBe": 0, "schedule": "0 0 * * *"}),
+        "schedule in a quality rule",
+    ),
+    "no operator": (on_x({"metric": "nullValues"}), "has 0 operators, expected one"),
+    "two operators": (on_x({"metric": "nullValues", "mustBe": 0, "mustNotBe": 1}), "has 2 operators"),
+    "limit that is no number": (on_x({"metric": "nullValues", "mustBe": "none"}), "is no number: 'none'"),
+    "unknown unit": (on_x({"metric": "nullValues", "mustBe": 0, "unit": "days"}), "the unit 'days'"),
+    "unknown severity": (
+        on_x({"metric": "nullValues", "mustBe": 0, "severity": "meh"}),
+        "the severity 'meh'",
+    ),
+    "rowCount in percent": (
+        contract(quality=[{"metric": "rowCount", "mustBe": 0, "unit": "percent"}]),
+        "'rowCount'",
+    ),
+    "rowCount of a column": (
+        on_x({"metric": "rowCount", "mustBe": 0}),
+        "the metric 'rowCount' of column 'x'",
+    ),
+    "duplicates of an unknown column": (
+        contract(quality=[{"metric": "duplicateValues", "arguments": {"properties": ["z"]}, "mustBe": 0}]),
+        "names 'z', which is no property",
+    ),
+    "allowed values of another type": (
+        on_x({"metric": "invalidValues", "arguments": {"validValues": ["1"]}, "mustBe": 0}),
+        "the value '1' in a rule of column 'x' is no integer",
+    ),
+    "empty list of values": (
+        on_x({"metric": "invalidValues", "arguments": {"validValues": []}, "mustBe": 0}),
+        "has no list of values",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", UNSUPPORTED)
+def test_what_cannot_be_checked_is_an_error_that_says_where(case):
+    text, words = UNSUPPORTED[case]
+    with pytest.raises(StepError) as caught:
+        compile_contract(text)
+    assert caught.value.kind == "ContractInvalid"
+    assert words in caught.value.message

@@ -1,0 +1,181 @@
+"""Exactly one service, whatever happens: bad images, crashes between any two calls, hands in between."""
+
+from __future__ import annotations
+
+import pytest
+from tests.fakes.edge_host import Crash, CrashingHost, InMemoryEdgeHost
+from tests.fakes.model_registry import InMemoryModelRegistry
+
+from edge_training.errors import BadRequest, ImageMissing, ModelRegistryRefused, RolloutFailed
+from edge_training.ports.model_registry import ModelVersion
+from edge_training.stages import rollout
+
+OLD, NEW, SICK, ABSENT = (f"host/edge/delay@sha256:{digit * 64}" for digit in "1234")
+PORT = 17890
+LIMIT_S = 0.0
+NAME = "edge-service-delay"
+
+
+@pytest.fixture
+def host() -> InMemoryEdgeHost:
+    """A site without any service."""
+    host = InMemoryEdgeHost({OLD}, pullable={NEW, SICK})
+    host.healthy = {OLD, NEW}
+    return host
+
+
+@pytest.fixture
+async def serving(host) -> InMemoryEdgeHost:
+    """A site where the old image serves."""
+    await roll_out(host, OLD)
+    return host
+
+
+async def roll_out(host, image: str) -> bool:
+    return await rollout.roll_out(host, rollout.service("delay", "1", image, PORT), None, LIMIT_S)
+
+
+def serves(host: InMemoryEdgeHost) -> str:
+    """The image of the one service there is."""
+    ((name, container),) = host.containers.items()
+    assert (name, container.status, container.host_port) == (NAME, "running", PORT)
+    return container.spec.image
+
+
+async def test_the_first_service_is_started(host):
+    assert await roll_out(host, NEW) is True
+    assert serves(host) == NEW
+
+
+async def test_a_service_that_answers_is_left_alone(serving):
+    assert await roll_out(serving, OLD) is False
+    assert serves(serving) == OLD
+
+
+async def test_a_new_image_takes_the_old_ones_place(serving):
+    assert await roll_out(serving, NEW) is True
+    assert serves(serving) == NEW
+
+
+async def test_a_new_port_moves_the_service(serving):
+    spec = rollout.service("delay", "1", OLD, PORT + 1)
+    assert await rollout.roll_out(serving, spec, None, LIMIT_S) is True
+    assert serving.containers[NAME].host_port == PORT + 1
+
+
+async def test_an_unhealthy_image_never_touches_the_old_service(serving):
+    before = serving.containers[NAME]
+    with pytest.raises(RolloutFailed, match="what served before serves on"):
+        await roll_out(serving, SICK)
+    assert serves(serving) == OLD
+    assert serving.containers[NAME] is before
+
+
+async def test_an_unhealthy_first_image_leaves_nothing(host):
+    with pytest.raises(RolloutFailed):
+        await roll_out(host, SICK)
+    assert host.containers == {}
+
+
+async def test_an_image_nobody_has_changes_nothing(serving):
+    with pytest.raises(ImageMissing):
+        await roll_out(serving, ABSENT)
+    assert serves(serving) == OLD
+
+
+async def test_a_service_that_gets_sick_at_its_final_place_makes_way_for_the_old_one(serving):
+    """Healthy as a candidate, not as the service: say, only its old port is open in the firewall."""
+
+    class OnlyElsewhere(InMemoryEdgeHost):
+        async def http_status(self, host_port: int, path: str) -> int | None:
+            if host_port == PORT and self.containers[NAME].spec.image == NEW:
+                return None
+            return await super().http_status(host_port, path)
+
+    picky = OnlyElsewhere(set())
+    vars(picky).update(vars(serving))
+    with pytest.raises(RolloutFailed):
+        await roll_out(picky, NEW)
+    assert serves(picky) == OLD
+
+
+CALLS = range(30)
+
+
+@pytest.mark.parametrize("calls", CALLS)
+async def test_a_crash_between_any_two_calls_is_mended_by_the_next_try(serving, calls):
+    await crash(serving, NEW, calls)
+    await roll_out(serving, NEW)
+    assert serves(serving) == NEW
+
+
+@pytest.mark.parametrize("calls", CALLS)
+async def test_after_a_crash_an_unhealthy_image_still_leaves_the_old_service(serving, calls):
+    """The crash came while a good image was rolled out; the next roll-out brings a bad one."""
+    crashed = await crash(serving, NEW, calls)
+    with pytest.raises(RolloutFailed):
+        await roll_out(serving, SICK)
+    assert serves(serving) in ({OLD, NEW} if crashed else {NEW})
+
+
+@pytest.mark.parametrize("calls", CALLS)
+async def test_a_crash_while_a_bad_image_is_tried_leaves_the_old_service(serving, calls):
+    await crash(serving, SICK, calls)
+    with pytest.raises(RolloutFailed):
+        await roll_out(serving, SICK)
+    assert serves(serving) == OLD
+
+
+async def crash(host: InMemoryEdgeHost, image: str, calls: int) -> bool:
+    """Roll out by a worker that dies before call `calls` + 1; tells whether it got that far."""
+    try:
+        await roll_out(CrashingHost(host, calls), image)
+    except Crash:
+        return True
+    except RolloutFailed:
+        return False
+    return False
+
+
+@pytest.mark.parametrize(
+    ("requested", "is_backfill", "policy"),
+    [
+        ("auto", False, "newer"),
+        ("auto", True, "never"),
+        ("newer", True, "newer"),
+        ("always", True, "always"),
+        ("never", False, "never"),
+    ],
+)
+def test_backfills_deploy_only_when_asked(requested, is_backfill, policy):
+    assert rollout.policy_of(requested, is_backfill) == policy
+
+
+def test_a_policy_nobody_knows_is_refused():
+    with pytest.raises(BadRequest, match="use auto, newer, always, never"):
+        rollout.policy_of("sometimes", is_backfill=False)
+
+
+CHAMPION = ModelVersion("delay", "4", {"partition": "2013-02-02"}, "run", "source")
+
+
+@pytest.mark.parametrize(
+    ("policy", "partition", "champion", "sentence"),
+    [
+        ("never", "2013-02-03", None, "asked for no deployment"),
+        ("newer", "2013-02-01", CHAMPION, "version 4, was trained for the newer partition 2013-02-02"),
+        ("newer", "2013-02-02", CHAMPION, None),
+        ("newer", "2013-02-03", CHAMPION, None),
+        ("newer", "2013-02-03", None, None),
+        ("newer", "2013-02-03", ModelVersion("delay", "1", {}, "run", "source"), None),
+        ("always", "2013-02-01", CHAMPION, None),
+    ],
+)
+def test_only_what_is_not_older_than_the_champion_is_rolled_out(policy, partition, champion, sentence):
+    reason = rollout.reason_to_skip(policy, partition, champion)
+    assert reason is None if sentence is None else sentence in reason
+
+
+def test_a_version_the_registry_no_longer_has_cannot_become_champion():
+    with pytest.raises(ModelRegistryRefused, match="train the partition again"):
+        rollout.promote(InMemoryModelRegistry(), "delay", "9")

@@ -1,0 +1,160 @@
+"""The jobs of the steps on the site: what their keys follow, what they see and what they reach."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import replace
+
+import pytest
+
+from edge_runner.protocol import CACHE_VOLUME_DIR, DATA_DIR
+from edge_training.errors import BadRequest
+from edge_training.partitions import Window
+from edge_training.project import Gate, ModelProject
+from edge_training.run import PipelineRun
+from edge_training.site import BlobStore, Site
+from edge_training.stages import evaluate, snapshot, stage, train, validate, verify, wait
+
+IMAGE = f"host/edge/training@sha256:{'1' * 64}"
+OTHER_IMAGE = f"host/edge/training@sha256:{'2' * 64}"
+DATA, OTHER_DATA = "d" * 64, "e" * 64
+WINDOW = Window.before("2013-02-01", 2)
+PARAMS = {"max_iter": 60}
+
+
+@pytest.fixture
+def run(tmp_path) -> PipelineRun:
+    """One run of a small project."""
+    (tmp_path / "train.py").write_text("train")
+    (tmp_path / "evaluate.py").write_text("evaluate")
+    (tmp_path / "contract.yaml").write_text("kind: DataContract")
+    store = BlobStore("https://store.test", "edgestore", base64.b64encode(b"k" * 32).decode())
+    return PipelineRun(
+        site=Site("edge_site", store),
+        project=ModelProject(
+            name="delay",
+            folder=tmp_path,
+            container="flights",
+            prefix="date={partition}/",
+            gates=(Gate("mae", at_most=60.0),),
+        ),
+        partition="2013-02-01",
+        training_image=IMAGE,
+        attempt="dag/run/task/-1/1",
+        labels={"partition": "2013-02-01"},
+    )
+
+
+def jobs(run: PipelineRun) -> dict:
+    """Every job of a run."""
+    return {
+        "wait": wait.job(run, WINDOW, quiet_s=60, poll_s=15, time_limit_s=600),
+        "snapshot": snapshot.job(run, WINDOW),
+        "stage": stage.job(run, DATA, "edge-snapshot-1"),
+        "validate": validate.job(run, DATA),
+        "train": train.job(run, DATA, PARAMS, ""),
+        "evaluate": evaluate.job(run, DATA, "k" * 64, PARAMS),
+        "verify": verify.job(run, f"host/edge/delay@sha256:{'3' * 64}", ["serve"], "edge-evaluate-1"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("step", "reaches_store"),
+    [
+        ("wait", True),
+        ("snapshot", True),
+        ("stage", True),
+        ("validate", False),
+        ("train", False),
+        ("evaluate", False),
+        ("verify", False),
+    ],
+)
+def test_only_the_steps_before_the_data_is_staged_reach_the_store(run, step, reaches_store):
+    job = jobs(run)[step]
+    assert job.step == step
+    assert (job.storage is not None) is reaches_store
+    assert (set(job.secrets) == {"sas"}) is reaches_store
+    assert job.labels == {"partition": "2013-02-01"}
+
+
+def test_the_window_and_the_partition_are_waited_for(run):
+    assert jobs(run)["wait"].request["prefixes"] == [
+        "date=2013-01-30/",
+        "date=2013-01-31/",
+        "date=2013-02-01/",
+    ]
+
+
+def test_the_partition_itself_is_the_holdout(run):
+    parts = jobs(run)["snapshot"].request["parts"]
+    assert [(part["partition"], part["split"]) for part in parts] == [
+        ("2013-01-30", "train"),
+        ("2013-01-31", "train"),
+        ("2013-02-01", "holdout"),
+    ]
+
+
+@pytest.mark.parametrize("step", ["wait", "snapshot"])
+def test_what_looks_at_the_world_looks_anew_at_every_try(run, step):
+    again = replace(run, attempt="dag/run/task/-1/2")
+    assert jobs(run)[step].name == jobs(run)[step].name
+    assert jobs(run)[step].name != jobs(again)[step].name
+
+
+@pytest.mark.parametrize("step", ["stage", "validate", "train", "evaluate", "verify"])
+def test_what_follows_from_its_inputs_is_done_once(run, step):
+    again = replace(run, attempt="dag/another-run/task/-1/2", labels={"partition": "another"})
+    assert jobs(run)[step].name == jobs(again)[step].name
+
+
+def test_training_sees_the_days_before_and_evaluation_the_holdout(run):
+    all_jobs = jobs(run)
+    seen = {step: [(m.target, m.subpath, m.read_only) for m in all_jobs[step].mounts] for step in all_jobs}
+    assert seen["validate"] == [(DATA_DIR, f"work/views/{DATA}", True)]
+    assert seen["train"] == [(DATA_DIR, f"work/views/{DATA}/train", True)]
+    assert seen["evaluate"] == [(DATA_DIR, f"work/views/{DATA}/holdout", True)]
+    assert seen["stage"] == [(CACHE_VOLUME_DIR, "", False)]
+
+
+def test_a_changed_contract_is_checked_anew(run):
+    before = validate.job(run, DATA).key
+    (run.project.folder / "contract.yaml").write_text("kind: Other")
+    assert validate.job(run, DATA).key != before
+    assert validate.job(run, OTHER_DATA).key != validate.job(run, DATA).key
+
+
+def test_changed_gates_or_code_are_evaluated_anew(run):
+    key = evaluate.job(run, DATA, "k" * 64, PARAMS).key
+    stricter = replace(run, project=replace(run.project, gates=(Gate("mae", at_most=1.0),)))
+    assert evaluate.job(stricter, DATA, "k" * 64, PARAMS).key != key
+    assert evaluate.job(run, DATA, "l" * 64, PARAMS).key != key
+    (run.project.folder / "evaluate.py").write_text("other")
+    assert evaluate.job(run, DATA, "k" * 64, PARAMS).key != key
+
+
+def test_a_forced_training_is_another_one(run):
+    assert train.job(run, DATA, PARAMS, "run-7").key != train.job(run, DATA, PARAMS, "").key
+    assert (
+        train.job(replace(run, training_image=OTHER_IMAGE), DATA, PARAMS, "").key
+        != train.job(run, DATA, PARAMS, "").key
+    )
+
+
+def test_a_script_gets_as_many_threads_as_it_has_whole_cpus(run):
+    for cpus, threads in ((0.5, 1), (1.0, 1), (2.5, 2)):
+        limits = replace(run.project.training_limits, cpus=cpus)
+        changed = replace(run, project=replace(run.project, training_limits=limits))
+        assert train.job(changed, DATA, PARAMS, "").request["threads"] == threads
+
+
+def test_a_gate_that_cannot_be_judged_stops_before_anything_runs(run):
+    broken = replace(run, project=replace(run.project, gates=(Gate("mae"),)))
+    with pytest.raises(BadRequest, match="exactly one of"):
+        evaluate.job(broken, DATA, "k" * 64, PARAMS)
+
+
+def test_an_image_is_verified_by_its_digest_wherever_it_is_mirrored(run):
+    image = f"host/edge/delay@sha256:{'3' * 64}"
+    mirrored = verify.job(run, image.replace("host", "mirror"), ["serve"], "edge-evaluate-1")
+    assert mirrored.key == verify.job(run, image, ["serve"], "edge-evaluate-1").key
