@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -24,4 +26,5 @@ def prepare() -> None:
     """Give this process an Airflow of its own unless its caller has chosen one."""
     if "AIRFLOW_HOME" not in os.environ:
         home = tempfile.mkdtemp(prefix="edge-tests-airflow-")
+        atexit.register(shutil.rmtree, home, ignore_errors=True)
         os.environ.update(variables(Path(home)))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,11 +55,16 @@ class Engine:
             container.remove(force=True)
         self.client.volumes.get(name).remove()
 
-    def clean_up(self) -> None:
-        """Remove what the test made."""
+    def remove_containers(self) -> None:
+        """Remove the containers that the test made."""
         for part in self.names:
             for container in self.client.containers.list(all=True, filters={"name": part}):
                 container.remove(force=True)
+
+    def clean_up(self) -> None:
+        """Remove what the test made."""
+        self.remove_containers()
+        for part in self.names:
             for volume in self.client.volumes.list(filters={"name": part}):
                 volume.remove(force=True)
         self.client.close()
@@ -74,3 +80,41 @@ async def real_host(site: SiteInfo, **changes: Any) -> AsyncIterator[DockerOverS
 def engine(site: SiteInfo) -> Engine:
     """The site's Docker daemon."""
     return Engine(docker.DockerClient(base_url=f"unix://{site.docker_socket}"))
+
+
+class Door:
+    """A TCP relay in front of a site's sshd that a test may slam shut."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._upstream = (host, port)
+        self._writers: list[asyncio.StreamWriter] = []
+        self.port = 0
+
+    async def __aenter__(self) -> Door:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.slam()
+        self._server.close()
+
+    def slam(self) -> None:
+        """Cut every connection; new ones are let in again."""
+        for writer in self._writers:
+            writer.transport.abort()
+        self._writers.clear()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        upstream_reader, upstream_writer = await asyncio.open_connection(*self._upstream)
+        self._writers += [writer, upstream_writer]
+        await asyncio.gather(relay(reader, upstream_writer), relay(upstream_reader, writer))
+
+
+async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Pass bytes on until either end closes."""
+    with suppress(OSError):
+        while chunk := await reader.read(2**16):
+            writer.write(chunk)
+            await writer.drain()
+    writer.close()

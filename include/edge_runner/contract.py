@@ -94,7 +94,7 @@ class Limit:
 
     def __str__(self) -> str:
         """The limit as the end of a sentence."""
-        return OPERATORS[self.operator].format(*(f"{bound:g}" for bound in self.bounds)) + (
+        return OPERATORS[self.operator].format(*(f"{bound:.15g}" for bound in self.bounds)) + (
             " percent" if self.in_percent else ""
         )
 

@@ -121,9 +121,9 @@ def pack(files: Mapping[str, bytes]) -> bytes:
 async def ensure_started(host: EdgeHost, job: EdgeJob, owner: str) -> ContainerState:
     """Bring the job's container to running or finished, without ever making a second one.
 
-    Absent: create it. Created, never started: start it. Running or exited well: adopt it. Exited badly: set it
-    aside and start anew on the same volume, so that checkpoints are found. The owner is recorded first: a
-    killed try that comes late must not stop what the new one starts.
+    Absent: create it. Created, never started: start it. Running or exited well: adopt it. Exited badly: set
+    it aside and start anew on the same volume, so that checkpoints are found. The owner is recorded first:
+    a killed try that comes late must not stop what the new one starts.
 
     Args:
         host: The site.

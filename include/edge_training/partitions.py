@@ -56,7 +56,9 @@ class Window:
             )
         holdout = parse(key)
         if holdout.toordinal() <= days:
-            raise BadRequest(f"There are no {days} days before {key}; trigger the run with a later partition.")
+            raise BadRequest(
+                f"There are no {days} days before {key}; trigger the run with a later partition."
+            )
         return cls(holdout, days)
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -85,11 +85,13 @@ class AirflowApi:
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/return_value"
         return self._call("GET", path)["value"]
 
-    def last_messages(self, dag_id: str, run_id: str, task: dict[str, Any], count: int) -> Sequence[str]:
-        """The last messages of a task's log."""
+    def messages(
+        self, dag_id: str, run_id: str, task: dict[str, Any], levels: Collection[str] | None = None
+    ) -> list[str]:
+        """The messages in the log of a task's last try; only those of some levels, where given."""
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task['task_id']}"
         content = self._call("GET", f"{path}/logs/{task['try_number']}?full_content=true")["content"]
-        return [entry["event"] for entry in content if isinstance(entry, dict)][-count:]
+        return [entry["event"] for entry in content if levels is None or entry.get("level") in levels]
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         try:

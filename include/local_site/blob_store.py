@@ -12,7 +12,6 @@ from local_site.environments import content_hash
 from local_site.files import write_private
 from local_site.health import LOOPBACK, answers_http
 from local_site.layout import Layout
-from local_site.packages import program
 from local_site.processes import ProcessSpec
 from local_site.settings import Ports
 
@@ -24,7 +23,9 @@ MAX_VERSION = "2019-07-07"
 SEED_LIMIT_S = 180
 
 
-def azurite(layout: Layout, credentials: Credentials, ports: Ports, azurite_dir: Path) -> ProcessSpec:
+def azurite(
+    layout: Layout, credentials: Credentials, ports: Ports, node_dir: Path, azurite_dir: Path
+) -> ProcessSpec:
     """The blob server's process; it uses the gate's certificate, the only one that the gate trusts."""
     layout.blob_dir.mkdir(parents=True, exist_ok=True)
     script = azurite_dir / "node_modules/azurite/dist/src/blob/main.js"
@@ -38,7 +39,7 @@ def azurite(layout: Layout, credentials: Credentials, ports: Ports, azurite_dir:
     words = [word for option in options.items() for word in option]
     return ProcessSpec(
         name="azurite",
-        command=[program("node"), str(script), *words, "--silent", "--disableTelemetry"],
+        command=[str(node_dir / "bin" / "node"), str(script), *words, "--silent", "--disableTelemetry"],
         # An anonymous request is refused, by a server that is up.
         healthy=answers_http(f"https://{LOOPBACK}:{ports.azurite}/{ACCOUNT}?comp=list", 403, layout.ca_file),
         environment={**os.environ, "AZURITE_ACCOUNTS": f"{ACCOUNT}:{credentials.blob_key}"},

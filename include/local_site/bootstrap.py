@@ -63,13 +63,18 @@ def ensure_venv_module() -> None:
     )
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         raise SystemExit(f"A Debian package is missing: run `sudo {line}`, then start again.")
+    print("Installing Debian's ensurepip ...", flush=True)
     _run("apt-get", "update", "-q")
     _run(*line.split())
 
 
 def _run(*command: str) -> None:
+    """Run a command quietly; what it has to say of a failure goes to standard error."""
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    if subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, check=False).returncode != 0:
+    result = subprocess.run(
+        command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=False
+    )
+    if result.returncode != 0:
         raise SystemExit(f"`{' '.join(command[:4])} ...` failed; its message is above.")
 
 

@@ -32,8 +32,7 @@ PARSE_LIMIT_S = 120
 RUN_LIMIT_S = 1200
 DEPLOY_LIMIT_S = 300
 POLL_S = 1.0
-ENDED = {"success", "failed", "skipped", "upstream_failed", "removed"}
-MARKS = {"success": "[green]✓[/]", "skipped": "[yellow]-[/]"}
+MARKS = {"success": "[green]✓[/]", "skipped": "[yellow]-[/]", "failed": "[red]✗[/]"}
 INVENTED_FLIGHT = {
     "carrier": "UA",
     "origin": "EWR",
@@ -42,7 +41,6 @@ INVENTED_FLIGHT = {
     "minute": 30,
     "distance": 2565,
 }
-LAST_MESSAGES = 5
 
 CONSOLE = Console(highlight=False)
 
@@ -82,7 +80,7 @@ class Watch:
             runs = self._runs()
             for run in runs:
                 self._print_ended_tasks(run)
-            ended = [run for run in runs if run["state"] in ENDED]
+            ended = [run for run in runs if run["state"] in MARKS]
             if {run["partition_key"] for run in ended} >= self.partitions and len(ended) == len(runs):
                 self._require_success(runs)
                 return sorted(runs, key=lambda run: str(run["partition_key"]))
@@ -103,9 +101,9 @@ class Watch:
             self.api.tasks(self.dag_id, run["dag_run_id"]), key=lambda task: str(task["end_date"])
         ):
             key = (run["dag_run_id"], task["task_id"])
-            if task["state"] in ENDED and key not in self._seen:
+            if task["state"] in MARKS and key not in self._seen:
                 self._seen.add(key)
-                mark = MARKS.get(task["state"], "[red]✗[/]")
+                mark = MARKS[task["state"]]
                 CONSOLE.print(
                     f"{mark} {run['partition_key']}  {task['task_id']:<20} {seconds_of(task):6.1f} s"
                 )
@@ -119,8 +117,8 @@ class Watch:
         yield f"{self.dag_id} failed for {run['partition_key']}:"
         for task in self.api.tasks(self.dag_id, run["dag_run_id"]):
             if task["state"] == "failed":
-                messages = self.api.last_messages(self.dag_id, run["dag_run_id"], task, LAST_MESSAGES)
-                yield from [f"  {task['task_id']}: {message}" for message in messages]
+                said = self.api.messages(self.dag_id, run["dag_run_id"], task, levels=("error",))
+                yield from [f"  {task['task_id']}: {message}" for message in said]
 
 
 def main() -> int:

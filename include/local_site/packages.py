@@ -22,12 +22,11 @@ ENGINE_PACKAGES = {
     "containerd": "containerd",
     "ip": "iproute2",
     "iptables": "iptables",
+    "umount": "mount",
 }
 SITE_PACKAGES = {
     "sshd": "openssh-server",
     "docker-registry": "docker-registry",
-    "node": "nodejs",
-    "npm": "npm",
 }
 BASE_IMAGE_PACKAGES = {"mmdebstrap": "mmdebstrap"}
 
@@ -61,19 +60,26 @@ def apt_line(packages: list[str]) -> str:
     return f"apt-get install -y --no-install-recommends {' '.join(packages)}"
 
 
+def require_installable(packages: list[str]) -> None:
+    """Say at once when packages are missing that cannot be installed from here.
+
+    Raises:
+        PackagesMissing: We are not root; the message is the line to run.
+    """
+    if packages and (os.geteuid() != 0 or find_program("apt-get") is None):
+        raise PackagesMissing(
+            f"Debian packages are missing: run `sudo {apt_line(packages)}`, then start again."
+        )
+
+
 def install(packages: list[str], log_file: Path) -> None:
     """Install packages without starting any service.
 
     Raises:
-        PackagesMissing: We are not root; the message is the line to run.
         BuildFailed: apt-get failed.
     """
     if not packages:
         return
-    if os.geteuid() != 0 or find_program("apt-get") is None:
-        raise PackagesMissing(
-            f"Debian packages are missing: run `sudo {apt_line(packages)}`, then start again."
-        )
     with _no_service_starts(POLICY_FILE):
         _apt("apt-get update -q", log_file)
         _apt(apt_line(packages), log_file)

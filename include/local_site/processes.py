@@ -72,7 +72,7 @@ class Supervisor:
             PortTaken: A stranger listens on one of its ports.
             StartFailed: It ended, or was not healthy in time.
         """
-        if self._reusable(spec):
+        if self.reusable(spec):
             return
         self.stop(spec.name, spec.stop_limit_s)
         for port in spec.ports:
@@ -102,7 +102,8 @@ class Supervisor:
         end([*family, *_family(None, record["pid"], record["started_at"])], limit_s=3)
         self.layout.process_file(name).unlink(missing_ok=True)
 
-    def _reusable(self, spec: ProcessSpec) -> bool:
+    def reusable(self, spec: ProcessSpec) -> bool:
+        """Whether it runs as it should."""
         record = read_json(self.layout.process_file(spec.name))
         same = record is not None and spec.fingerprint().items() <= record.items()
         return same and self.running(spec.name) is not None and spec.healthy()

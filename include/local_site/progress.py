@@ -29,3 +29,8 @@ class Progress:
             self.seconds[name] = round(seconds, 2)
             elapsed = time.monotonic() - self._started
             self.console.print(f"[green]✓[/] {name:<44} {seconds:6.1f} s   [dim]at {elapsed:5.1f} s[/]")
+
+    def failed(self, name: str) -> None:
+        """Say that a step has failed; the reason follows when the steps beside it have ended."""
+        with self._lock:
+            self.console.print(f"[red]✗[/] {name}")

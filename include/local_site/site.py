@@ -63,6 +63,7 @@ class Site:
         Raises:
             LocalSiteError: A part cannot be started; the message names the remedy.
         """
+        packages.require_installable(self._missing_packages())
         make_private_dir(self.layout.state_dir)
         run_steps(self._steps(), self.progress)
         info = self._info()
@@ -80,7 +81,7 @@ class Site:
             Step("container registry", self._start_registry, ready),
             Step("site's Python environment", self._make_environment),
             Step("model registry", self._start_mlflow, ("site's Python environment",)),
-            Step("blob server installed", self._install_azurite, ready),
+            Step("blob server installed", self._install_azurite, ("site's Python environment",)),
             Step("blob store", self._start_blob_store, ("blob server installed", "Docker engine")),
             Step("example data", self._seed, ("blob store", "site's Python environment")),
             Step("base image", self._make_base, ("Docker engine",)),
@@ -111,14 +112,17 @@ class Site:
     def _log(self, name: str) -> Path:
         return self.layout.log_file(name)
 
-    def _install_packages(self) -> None:
+    def _missing_packages(self) -> list[str]:
         own_engine = self.settings.docker == "own" or docker_engine.machine_socket() is None
         needed = {
             **packages.SITE_PACKAGES,
             **(packages.ENGINE_PACKAGES if own_engine else {}),
             **(packages.BASE_IMAGE_PACKAGES if self.settings.base_image == "auto" else {}),
         }
-        packages.install(packages.missing(needed), self._log("packages"))
+        return packages.missing(needed)
+
+    def _install_packages(self) -> None:
+        packages.install(self._missing_packages(), self._log("packages"))
 
     def _make_keys(self) -> None:
         self.credentials = load_or_create(self.layout.credentials_file)
@@ -148,11 +152,15 @@ class Site:
         self.supervisor.ensure(model_registry(self.layout, self.python, self.settings.ports.mlflow))
 
     def _install_azurite(self) -> None:
-        self.azurite_dir = environments.azurite_directory(self.layout.cache_dir, self._log("azurite-install"))
+        self.azurite_dir = environments.azurite_directory(
+            self.layout.cache_dir, environments.node_directory(self.python), self._log("azurite-install")
+        )
 
     def _start_blob_store(self) -> None:
-        ports = self.settings.ports
-        self.supervisor.ensure(blob_store.azurite(self.layout, self.credentials, ports, self.azurite_dir))
+        ports, node_dir = self.settings.ports, environments.node_directory(self.python)
+        self.supervisor.ensure(
+            blob_store.azurite(self.layout, self.credentials, ports, node_dir, self.azurite_dir)
+        )
         self.supervisor.ensure(blob_store.gate(self.layout, ports, self.engine.bridge_address))
 
     def _seed(self) -> None:

@@ -71,10 +71,10 @@ def configuration(ssh_dir: Path, port: int, login: str, *, use_pam: bool) -> str
         f"UsePAM {'yes' if use_pam else 'no'}",
         # The key's directory belongs to a checkout that may be group-writable; the key file itself is 0600.
         "StrictModes no",
-        # The site's doors: the Docker socket, and what is published on the VM's loopback address.
+        # The site's doors: the Docker socket, and what is published on the VM's loopback address. OpenSSH
+        # refuses unix sockets too when TCP forwarding is off or PermitOpen narrows it.
         "AllowStreamLocalForwarding local",
         "AllowTcpForwarding local",
-        "PermitOpen 127.0.0.1:*",
         "AllowAgentForwarding no",
         "X11Forwarding no",
         "PermitTunnel no",

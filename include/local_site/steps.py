@@ -49,5 +49,9 @@ def run_steps(steps: Sequence[Step], progress: Progress) -> None:
 
 def _timed(step: Step, progress: Progress) -> None:
     started = time.monotonic()
-    step.run()
+    try:
+        step.run()
+    except Exception:
+        progress.failed(step.name)
+        raise
     progress.done(step.name, time.monotonic() - started)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
@@ -10,19 +11,25 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from edge_training.errors import EdgeError
 
+LOG = logging.getLogger(__name__)
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
 def ends_with_a_sentence(method: Callable[P, R]) -> Callable[P, R]:
-    """Turn an `EdgeError` into the Airflow exception that fits, with the sentence as its whole message."""
+    """Turn an `EdgeError` into the Airflow exception that fits, with the sentence as its whole message.
+
+    The sentence is also a line of the task's log, above Airflow's own report of the exception.
+    """
 
     @wraps(method)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return method(*args, **kwargs)
         except EdgeError as error:
-            raise airflow_exception(error) from None
+            failure = airflow_exception(error)
+            LOG.error("%s", failure)
+            raise failure from None
 
     return wrapper
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
-
 from tests.airflow_environment import ROOT
 
 
@@ -36,12 +35,12 @@ def test_the_copies_are_dags_of_their_own(bag):
 
 def test_every_task_trains_and_ships_the_new_model(bag, copied):
     models = {task.model for task in bag.dags["train_taxi_fare"].tasks}
-    assert {(model.name, model.folder) for model in models} == {("taxi_fare", copied / "include" / "taxi_fare")}
-    assert set(next(iter(models)).code()) >= {"train.py", "evaluate.py", "contract.yaml"}
+    (model,) = models
+    assert (model.name, model.folder) == ("taxi_fare", copied / "include" / "taxi_fare")
+    assert set(model.code()) >= {"train.py", "evaluate.py", "contract.yaml"}
 
 
 def test_its_images_start_its_own_deployment(bag):
     (outlet,) = bag.dags["train_taxi_fare"].task_dict["push_image"].outlets
-    followed = bag.dags["deploy_taxi_fare"].timetable.asset_condition.iter_assets()
     assert outlet.name == "taxi_fare_image"
-    assert [asset.name for _, asset in followed] == ["taxi_fare_image"]
+    assert bag.dags["deploy_taxi_fare"].timetable.asset_condition.name == "taxi_fare_image"

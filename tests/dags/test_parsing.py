@@ -8,20 +8,31 @@ import subprocess
 import sys
 
 import pytest
-
 from tests.airflow_environment import ROOT, variables
 
 DAG_FILES = sorted(path.name for path in (ROOT / "dags").glob("*.py"))
-HEAVY = ("aiodocker", "aiohttp", "asyncssh", "azure", "docker", "mlflow", "pandas", "polars", "pyarrow", "sklearn")
+HEAVY = (
+    "aiodocker",
+    "aiohttp",
+    "asyncssh",
+    "azure",
+    "docker",
+    "mlflow",
+    "pandas",
+    "polars",
+    "pyarrow",
+    "sklearn",
+)
 WATCHED = ("socket.connect", "socket.getaddrinfo", "sqlite3.connect", "subprocess.Popen", "os.system")
 PARSE = f"""
 import json, runpy, sys
 import airflow.sdk, airflow.triggers.base  # what the DAG processor has imported before it parses
+from airflow.sdk import BaseOperator, CronPartitionTimetable  # as above
 
 seen, watching = [], False
 def watch(event, args):
     if watching and event in {WATCHED!r}:
-        seen.append([event, str(args)[:200]])
+        seen.append([event, str(args[:2])])
 
 class Secrets(Exception):
     pass

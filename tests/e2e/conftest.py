@@ -53,10 +53,8 @@ class Ended:
 
     def log(self, task_id: str) -> str:
         """A task's log."""
-        messages = self.api.last_messages(
-            self.run["dag_id"], self.run["dag_run_id"], self.tasks[task_id], 1000
-        )
-        return "\n".join(messages)
+        said = self.api.messages(self.run["dag_id"], self.run["dag_run_id"], self.tasks[task_id])
+        return "\n".join(said)
 
 
 @dataclass(frozen=True)

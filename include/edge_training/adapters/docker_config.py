@@ -135,8 +135,8 @@ def container_state(shown: Mapping[str, Any]) -> ContainerState:
 
 
 def unix_time(stamp: str) -> str:
-    """Docker's RFC 3339 stamp in UTC as the seconds since 1970 that its `since` parameter takes; all nine digits
-    of the fraction stay.
+    """Docker's RFC 3339 stamp in UTC as the seconds since 1970 that its `since` parameter takes, to the
+    nanosecond.
     """
     whole, _, fraction = stamp.removesuffix("Z").partition(".")
     seconds = int(datetime.fromisoformat(whole).replace(tzinfo=UTC).timestamp())

@@ -36,10 +36,15 @@ async def storage_hosts(docker: aiodocker.Docker, forward: BlobForward) -> list[
 
 
 async def ensure_network(docker: aiodocker.Docker) -> None:
-    """Create the internal network; somebody else may do so at the same time."""
+    """Create the internal network; somebody else may do so at the same time.
+
+    The VM takes no address in it: an internal network alone would still lead to every port that the VM itself
+    listens on.
+    """
     config = {
         "Name": NETWORK,
         "Internal": True,
+        "Options": {"com.docker.network.bridge.inhibit_ipv4": "true"},
         "CheckDuplicate": True,
         "Labels": labels(role="storage-network"),
     }

@@ -65,6 +65,8 @@ class EdgeJobOperator(DocumentedOperator):
         self.registry_conn_id = registry_conn_id
         self.deferrable = deferrable
         self.out_of_reach_limit_s = out_of_reach_limit_s
+        self._job_name = ""
+        self._owner = ""
 
     @abstractmethod
     def build_job(self, run: PipelineRun, context: Context) -> EdgeJob:
@@ -101,9 +103,11 @@ class EdgeJobOperator(DocumentedOperator):
         return asyncio.run(self._resume(self.pipeline_run(context), job_name, lineage))
 
     def on_kill(self) -> None:
-        """Stop the job of a killed task, unless a newer try has adopted it; a thread of its own has no event
-        loop yet.
+        """Stop the job of a killed task, unless there is none yet or a newer try has adopted it; a thread of
+        its own has no event loop yet.
         """
+        if not self._job_name:
+            return
         stopper = threading.Thread(target=lambda: asyncio.run(self._stop()))
         stopper.start()
         stopper.join(GRACE_S * 2)

@@ -1,4 +1,4 @@
-"""What all operators of ours share: a task's documentation in the UI is the first paragraph of its operator's."""
+"""What all operators of ours share: a task is documented in the UI by its operator's first paragraph."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from edge_airflow.hooks.site import SiteHook
-from edge_training.errors import Final, Transient
+from edge_training.errors import Final, JobInterrupted, Transient
 from edge_training.jobs import follow, stop_if_owned
 
 FIRST_PAUSE_S = 1.0
@@ -54,6 +54,9 @@ class EdgeJobTrigger(BaseTrigger):
             try:
                 async for _ in self._follow():
                     pause_s, last_contact = FIRST_PAUSE_S, time.monotonic()
+            except (JobInterrupted, Final) as error:
+                yield TriggerEvent({"error": str(error)})
+                return
             except Transient as error:
                 self.log.warning("%s", error)
                 if time.monotonic() - last_contact > self.out_of_reach_limit_s:
@@ -61,9 +64,6 @@ class EdgeJobTrigger(BaseTrigger):
                         {"error": f"{error} It was out of reach for more than {self.out_of_reach_limit_s} s."}
                     )
                     return
-            except Final as error:
-                yield TriggerEvent({"error": str(error)})
-                return
             else:
                 yield TriggerEvent({})
                 return

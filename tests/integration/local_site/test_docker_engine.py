@@ -13,7 +13,8 @@ import docker
 import psutil
 import pytest
 
-from local_site.docker_engine import start_own_engine, stop_own_engine
+from edge_training.identity import LABEL_PREFIX
+from local_site.docker_engine import remove_containers_of, start_own_engine, stop_own_engine
 from local_site.layout import Layout
 from local_site.network import choose_network
 from local_site.packages import program
@@ -58,9 +59,15 @@ def base_tar(site, site_settings, tmp_path) -> Path:
     return path
 
 
-def start_job(engine, base_tar: Path) -> None:
-    with engine.client() as client, base_tar.open("rb") as stream:
+def load_base(client, base_tar: Path):
+    with base_tar.open("rb") as stream:
         (image,) = client.images.load(stream)
+    return image
+
+
+def start_job(engine, base_tar: Path) -> None:
+    with engine.client() as client:
+        image = load_base(client, base_tar)
         client.networks.create("edge-storage", internal=True)
         client.containers.run(
             image, ["sleep", "600"], detach=True, network="edge-storage", volumes=["job:/edge/job"]
@@ -105,6 +112,24 @@ def test_a_stopped_engine_leaves_no_process_mount_interface_or_rule(second, base
     assert traces(layout, settings) == {"mounts": [], "processes": [], "interfaces": [], "rules": []}
 
 
+def test_on_a_shared_engine_only_containers_of_the_sites_images_are_removed(second, base_tar):
+    engine = start_own_engine(*second)
+    with engine.client() as client:
+        image = load_base(client, base_tar)
+        for registry in ("127.0.0.1:1", "127.0.0.1:11"):
+            image.tag(f"{registry}/edge/training", "1")
+            client.containers.run(
+                f"{registry}/edge/training:1", ["sleep", "600"], detach=True, network="none"
+            )
+        client.networks.create("edge-storage", labels={f"{LABEL_PREFIX}.role": "storage-network"})
+        client.networks.create("other")
+        remove_containers_of(client, "127.0.0.1:1")
+        assert [it.attrs["Config"]["Image"] for it in client.containers.list()] == [
+            "127.0.0.1:11/edge/training:1"
+        ]
+        assert {network.name for network in client.networks.list()} == {"bridge", "host", "none", "other"}
+
+
 def test_an_engine_killed_with_its_containers_starts_again(second):
     layout, settings, supervisor = second
     start_own_engine(layout, settings, supervisor)
@@ -121,7 +146,7 @@ def test_a_second_engine_does_not_disturb_the_first(site, second):
     engine = start_own_engine(layout, settings, supervisor)
     first = docker.DockerClient(base_url=f"unix://{site.docker_socket}")
     with engine.client() as client:
-        assert first.info()["ID"] != client.info()["ID"]
+        assert first.info()["DockerRootDir"] != client.info()["DockerRootDir"]
     stop_own_engine(layout, settings, supervisor)
     assert first.ping()
     first.close()

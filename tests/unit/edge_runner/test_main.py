@@ -29,7 +29,7 @@ TRAINING = {"script": "train.py", "partition": "p", "seed": 1, "params": {}, "th
 
 def test_a_step_that_did_its_work_leaves_its_value(ask, dirs):
     (dirs.code / "model" / "train.py").write_text(
-        "import os, pathlib; p = pathlib.Path(os.environ['EDGE_MODEL_DIR']); p.mkdir(); (p / 'MLmodel').touch()"
+        "import os; folder = os.environ['EDGE_MODEL_DIR']; os.mkdir(folder); open(folder + '/MLmodel', 'w')"
     )
     exit_code, result = ask("train", TRAINING)
     assert (exit_code, result["outcome"], result["step"]) == (0, "succeeded", "train")

@@ -1,0 +1,98 @@
+"""The trigger on the real site: it watches through lost connections and stops only what is its own."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable, Iterator
+
+import pytest
+from tests.real_host import Door, Engine, engine, real_host
+
+from edge_airflow.triggers.edge_job import EdgeJobTrigger
+from edge_training.jobs import EdgeJob, ensure_started
+
+
+@pytest.fixture
+def behind(site) -> Iterator[Engine]:
+    """The site's daemon, cleaned up afterwards."""
+    found = engine(site)
+    yield found
+    found.clean_up()
+
+
+@pytest.fixture
+def job(site, behind: Engine) -> Callable[[str], EdgeJob]:
+    """Make a training from its script."""
+
+    def made(script: str) -> EdgeJob:
+        request = {
+            "script": "train.py",
+            "partition": "2013-02-01",
+            "seed": 1,
+            "params": {},
+            "threads": 1,
+            "time_limit_s": 100,
+        }
+        code = {"train.py": script.encode()}
+        found = EdgeJob("train", uuid.uuid4().hex * 2, site.training_image, request, code=code)
+        behind.names.append(found.name)
+        return found
+
+    return made
+
+
+def trigger(job: EdgeJob, owner: str = "owner", out_of_reach_limit_s: int = 60) -> EdgeJobTrigger:
+    return EdgeJobTrigger("edge_site", job.name, owner, 20, out_of_reach_limit_s)
+
+
+async def events(watching: EdgeJobTrigger) -> list:
+    return [event.payload async for event in watching.run()]
+
+
+async def test_it_fires_once_when_the_job_has_ended(site, job, connect_through):
+    connect_through()
+    made = job("print('bye')")
+    async with real_host(site) as host:
+        await ensure_started(host, made, "owner")
+    assert await events(trigger(made)) == [{}]
+
+
+async def test_it_watches_on_through_a_lost_connection(site, job, connect_through):
+    made = job("import time\nfor n in range(30): print(n, flush=True); time.sleep(0.1)")
+    async with Door(site.ssh_host, site.ssh_port) as door, real_host(site) as host:
+        connect_through(door.port)
+        await ensure_started(host, made, "owner")
+        watching = asyncio.create_task(events(trigger(made)))
+        async for line in host.logs(made.name, "", follow=True):
+            if line.text in ("5", "15"):
+                door.slam()
+        assert await watching == [{}]
+        assert (await host.inspect(made.name)).status == "exited"
+
+
+async def test_a_site_out_of_reach_for_too_long_is_said_once(site, job, connect_through):
+    async with Door(site.ssh_host, site.ssh_port) as door:
+        closed_port = door.port
+    connect_through(closed_port)
+    (payload,) = await events(trigger(job("pass"), out_of_reach_limit_s=0))
+    assert "does not answer over SSH" in payload["error"]
+    assert "out of reach for more than 0 s" in payload["error"]
+
+
+async def test_a_job_that_somebody_removed_is_said_at_once(job, connect_through):
+    connect_through()
+    (payload,) = await events(trigger(job("pass")))
+    assert "the next try starts it again" in payload["error"]
+
+
+async def test_a_kill_stops_the_job_of_its_own_try_only(site, job, connect_through):
+    connect_through()
+    made = job("import time; time.sleep(100)")
+    async with real_host(site) as host:
+        await ensure_started(host, made, "first try")
+        await ensure_started(host, made, "second try")
+        await trigger(made, "first try").on_kill()
+        assert (await host.inspect(made.name)).status == "running"
+        await trigger(made, "second try").on_kill()
+        assert (await host.inspect(made.name)).status == "exited"

@@ -1,0 +1,200 @@
+"""What only the real engine can prove: no network, no secret in sight, lost connections, long lines."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from tests.real_host import Door, Engine, engine, real_host
+
+from edge_runner.protocol import EXIT_NOT_DELIVERED
+from edge_training import errors
+from edge_training.adapters.docker_over_ssh import DockerOverSsh
+from edge_training.jobs import EdgeJob, collect, ensure_started, follow
+
+SECRET = "s3cret-s1gnature"
+SAVE_MODEL = """
+import os, pathlib
+model = pathlib.Path(os.environ["EDGE_MODEL_DIR"])
+model.mkdir()
+(model / "MLmodel").touch()
+"""
+
+
+@pytest.fixture
+def behind(site):
+    """The site's daemon, cleaned up afterwards."""
+    found = engine(site)
+    yield found
+    found.clean_up()
+
+
+@pytest.fixture
+async def host(site) -> AsyncIterator[DockerOverSsh]:
+    """The real adapter."""
+    async with real_host(site) as host:
+        yield host
+
+
+@pytest.fixture
+def job(site, behind: Engine):
+    """Make a training from its script."""
+
+    def made(script: str, **code: bytes) -> EdgeJob:
+        request = {
+            "script": "train.py",
+            "partition": "2013-02-01",
+            "seed": 1,
+            "params": {},
+            "threads": 1,
+            "time_limit_s": 100,
+        }
+        found = EdgeJob(
+            "train",
+            uuid.uuid4().hex * 2,
+            site.training_image,
+            request,
+            secrets={"sas": SECRET},
+            code={"train.py": (SAVE_MODEL + script).encode(), **code},
+        )
+        behind.names.append(found.name)
+        return found
+
+    return made
+
+
+async def finished(host: DockerOverSsh, job: EdgeJob) -> list[str]:
+    lines: list[str] = []
+    await ensure_started(host, job, "owner")
+    async for _ in follow(host, job.name, "", lines.append):
+        pass
+    return lines
+
+
+async def test_a_job_has_no_network_at_all(host, job):
+    made = job('import os; print("interfaces:", sorted(os.listdir("/sys/class/net")))')
+    assert "interfaces: ['lo']" in await finished(host, made)
+
+
+async def test_the_secret_is_in_nothing_that_can_be_looked_at(host, job, behind):
+    made = job("import time; print('started', flush=True); time.sleep(100)")
+    await ensure_started(host, made, "owner")
+    async for line in host.logs(made.name, "", follow=True):
+        if line.text == "started":
+            break
+    assert SECRET not in behind.inspect(made.name)
+    assert SECRET not in json.dumps(behind.client.api.inspect_image(made.image))
+    assert SECRET.encode() not in behind.client.api.logs(made.name)
+    processes = {int(row[0]) for row in behind.client.api.top(made.name, ps_args="-eo pid,args")["Processes"]}
+    assert processes
+    for process in processes:
+        for seen in ("cmdline", "environ"):
+            assert SECRET.encode() not in Path(f"/proc/{process}/{seen}").read_bytes()
+    volume = behind.client.volumes.get(made.name).attrs["Mountpoint"]
+    assert not [path for path in Path(volume).rglob("*") if path.is_file() and SECRET in path.read_text()]
+
+
+async def test_a_script_cannot_read_the_secrets_or_forge_its_owner(host, job):
+    made = job(
+        """
+import pathlib
+assert not list(pathlib.Path("/edge/code").rglob("secrets.json"))
+try:
+    pathlib.Path("/edge/job/owner.json").write_text('{"owner": "me"}')
+except PermissionError:
+    print("not mine")
+"""
+    )
+    assert "not mine" in await finished(host, made)
+
+
+async def test_a_connection_lost_while_the_work_is_delivered_runs_nothing(site, host, job):
+    made = job("print('whole')", **{"weights.bin": bytes(40 * 2**20)})
+    await host.create(made.container())
+    async with Door(site.ssh_host, site.ssh_port) as door, real_host(site, port=door.port) as far:
+        delivery = asyncio.create_task(ensure_started(far, made, "owner"))
+        while (await host.inspect(made.name)).status != "running":
+            await asyncio.sleep(0.01)
+        door.slam()
+        with pytest.raises(errors.Transient):
+            await delivery
+    state = await host.wait(made.name)
+    assert state.exit_code == EXIT_NOT_DELIVERED
+    assert "whole" in await finished(host, made)
+
+
+async def test_a_connection_lost_while_watching_loses_and_repeats_no_line(site, host, job):
+    made = job("import time\nfor n in range(30): print('line', n, flush=True); time.sleep(0.1)")
+    await ensure_started(host, made, "owner")
+    lines: list[str] = []
+    since = ""
+    async with Door(site.ssh_host, site.ssh_port) as door:
+        for cut_after in (5, 15, None):
+            try:
+                async with real_host(site, port=door.port) as far:
+                    async for stamp in follow(far, made.name, since, lines.append):
+                        since = stamp
+                        if len(lines) == cut_after:
+                            door.slam()
+            except errors.SiteUnreachable:
+                assert cut_after is not None
+    assert [line for line in lines if line.startswith("line")] == [f"line {n}" for n in range(30)]
+
+
+async def test_the_wait_for_a_lost_connection_names_the_site(site, job):
+    made = job("import time; time.sleep(100)")
+    async with Door(site.ssh_host, site.ssh_port) as door, real_host(site, port=door.port) as far:
+        await ensure_started(far, made, "owner")
+        watching = asyncio.create_task(far.wait(made.name))
+        await asyncio.sleep(0)
+        await far.inspect(made.name)
+        door.slam()
+        with pytest.raises(errors.SiteUnreachable, match="check that the daemon runs"):
+            await watching
+
+
+async def test_a_line_longer_than_dockers_pieces_arrives_whole(host, job):
+    made = job("print('ä' * 50_000); print('after')")
+    lines = await finished(host, made)
+    assert lines[-1] == "after"
+    # A character that lies across two pieces may be lost with Docker's cut, never a piece.
+    assert lines[-2].count("ä") >= 49_990
+
+
+async def test_bytes_that_are_no_text_do_not_end_the_log(host, job):
+    made = job("import sys; sys.stdout.buffer.write(b'\\xff\\xfe\\n'); print('after')")
+    assert (await finished(host, made))[-1] == "after"
+
+
+async def test_a_job_sees_its_limits(host, job):
+    made = job(
+        """
+import os
+print("user", os.getuid(), os.getgid())
+print("capabilities", [line.split()[1] for line in open("/proc/self/status") if line.startswith("CapEff")][0])
+print("privileges", [line.split()[1] for line in open("/proc/self/status") if line.startswith("NoNewPrivs")])
+"""
+    )
+    lines = await finished(host, made)
+    assert "user 65532 65532" in lines
+    assert "capabilities 0000000000000000" in lines
+    assert "privileges ['1']" in lines
+
+
+async def test_two_workers_that_start_the_same_job_at_once_make_one_container(site, host, job, behind):
+    """At worst their deliveries collide, and the next try delivers again."""
+    made = job("print('trained')")
+    async with real_host(site) as other:
+        ends = await asyncio.gather(
+            ensure_started(host, made, "first"),
+            ensure_started(other, made, "second"),
+            return_exceptions=True,
+        )
+    assert all(not isinstance(end, BaseException) or isinstance(end, errors.Transient) for end in ends), ends
+    assert "trained" in await finished(host, made)
+    assert [name for name in behind.containers(made.name) if ".failed" not in name] == [made.name]
+    await collect(host, made.name)

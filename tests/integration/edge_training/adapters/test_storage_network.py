@@ -1,0 +1,123 @@
+"""The storage network on the real engine: the blob store answers, nothing else does."""
+
+from __future__ import annotations
+
+import socket
+import uuid
+from urllib.parse import urlsplit
+
+import pytest
+from tests.real_host import Engine, engine, real_host
+
+from edge_training.jobs import EdgeJob, collect, ensure_started, follow
+from edge_training.site import BlobStore
+
+SCRIPT = """
+import json, os, pathlib, socket
+
+def answers(host, port):
+    try:
+        socket.create_connection((host, port), timeout=2).close()
+    except OSError as error:
+        return type(error).__name__
+    return "answers"
+
+host, port = os.environ["EDGE_PARTITION"].split(":")
+print("store", answers(host, int(port)))
+print("store, other port", answers(host, int(port) + 1))
+print("outside", answers("192.0.2.1", 443))
+with open("/proc/net/route") as routes:
+    gateways = [int(line.split()[2], 16) for line in list(routes)[1:]]
+for gateway in {socket.inet_ntoa(found.to_bytes(4, "little")) for found in gateways if found}:
+    print("the VM itself", gateway, answers(gateway, int(os.environ["EDGE_SEED"])))
+for address in json.load(open(os.environ["EDGE_PARAMS_FILE"])):
+    print("the VM itself", address, answers(address, int(os.environ["EDGE_SEED"])))
+try:
+    socket.getaddrinfo("example.com", 443)
+    print("names resolve")
+except OSError:
+    print("no name resolves")
+model = pathlib.Path(os.environ["EDGE_MODEL_DIR"])
+model.mkdir()
+(model / "MLmodel").touch()
+"""
+
+
+@pytest.fixture
+def behind(site):
+    """The site's daemon, cleaned up afterwards; the forwarder stays, others use it."""
+    found = engine(site)
+    yield found
+    found.clean_up()
+
+
+def bridge_addresses(behind: Engine) -> list[str]:
+    """The addresses that the VM has in Docker's networks."""
+    configs = [
+        config
+        for network in behind.client.networks.list()
+        for config in network.attrs["IPAM"]["Config"] or []
+    ]
+    return [config["Gateway"] for config in configs if "Gateway" in config]
+
+
+@pytest.fixture
+def open_port():
+    """A port that the VM itself listens on, on all its addresses, as an ordinary sshd does."""
+    with socket.create_server(("0.0.0.0", 0)) as server:
+        yield int(server.getsockname()[1])
+
+
+async def test_a_job_on_the_storage_network_reaches_the_blob_store_and_nothing_else(site, behind, open_port):
+    store = BlobStore(
+        site.blob_endpoint, site.blob_account, site.blob_key, forward_address=site.blob_forward_address
+    )
+    parts = urlsplit(site.blob_endpoint)
+    request = {
+        "script": "train.py",
+        "partition": f"{parts.hostname}:{parts.port}",
+        "seed": open_port,
+        "params": dict.fromkeys(bridge_addresses(behind), 0),
+        "threads": 1,
+        "time_limit_s": 60,
+    }
+    job = EdgeJob(
+        "train",
+        uuid.uuid4().hex * 2,
+        site.training_image,
+        request,
+        code={"train.py": SCRIPT.encode()},
+        storage=store.forward(site.training_image),
+    )
+    behind.names.append(job.name)
+    lines: list[str] = []
+    async with real_host(site) as host:
+        await ensure_started(host, job, "owner")
+        async for _ in follow(host, job.name, "", lines.append):
+            pass
+        await collect(host, job.name)
+    assert "store answers" in lines
+    assert "store, other port answers" not in lines
+    assert "outside answers" not in lines
+    assert not [line for line in lines if line.startswith("the VM itself") and line.endswith("answers")]
+    assert "no name resolves" in lines
+
+
+async def test_the_network_is_internal_and_a_second_job_shares_the_forwarder(site, behind):
+    store = BlobStore(
+        site.blob_endpoint, site.blob_account, site.blob_key, forward_address=site.blob_forward_address
+    )
+    jobs = [
+        EdgeJob(
+            "wait", uuid.uuid4().hex * 2, site.training_image, {}, storage=store.forward(site.training_image)
+        )
+        for _ in range(2)
+    ]
+    behind.names += [job.name for job in jobs]
+    async with real_host(site) as host:
+        for job in jobs:
+            assert await host.create(job.container())
+    (network,) = behind.client.networks.list(names=["^edge-storage$"])
+    assert network.attrs["Internal"] is True
+    forwarders = behind.client.containers.list(filters={"label": "edge-training.role=storage-forwarder"})
+    assert len(forwarders) == 1

@@ -1,0 +1,103 @@
+"""A site's connections: what is needed is asked for by name, what is secret stays out of sight."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from airflow.sdk import Connection
+
+from edge_airflow.hooks.registries import ImageRegistryHook
+from edge_airflow.hooks.site import SiteHook, blob_store, ssh_target
+from edge_training.errors import BadRequest
+
+VM = {"private_key": "PRIVATE", "host_key": "ssh-ed25519 AAAA", "docker_socket": "/run/docker.sock"}
+BLOB = {"api_version": "2019-07-07", "ca_pem": "PEM", "forward_address": "10.0.0.4"}
+
+
+def vm(extra: dict, **changes) -> Connection:
+    return Connection(
+        **{"conn_id": "edge_site_vm", "conn_type": "ssh", "host": "vm.test", "port": 2222, "login": "edge"}
+        | changes,
+        extra=json.dumps(extra),
+    )
+
+
+def blob(extra: dict, **changes) -> Connection:
+    return Connection(
+        **{
+            "conn_id": "edge_site_blob",
+            "conn_type": "wasb",
+            "host": "https://edgestore.blob.test",
+            "login": "edgestore",
+            "password": "a2V5",
+        }
+        | changes,
+        extra=json.dumps(extra),
+    )
+
+
+def test_the_vm_is_read_from_its_connection():
+    target = ssh_target(vm(VM))
+    assert (target.host, target.port, target.user) == ("vm.test", 2222, "edge")
+    assert (target.host_key, target.docker_socket) == ("ssh-ed25519 AAAA", "/run/docker.sock")
+    assert target.private_key == "PRIVATE"
+    assert "PRIVATE" not in repr(target)
+
+
+def test_a_key_can_stay_in_a_file_and_ports_have_defaults(tmp_path):
+    (tmp_path / "key").write_text("FROM FILE")
+    target = ssh_target(vm({"host_key": "ssh-ed25519 AAAA", "key_file": str(tmp_path / "key")}, port=None))
+    assert (target.private_key, target.port, target.docker_socket) == (
+        "FROM FILE",
+        22,
+        "/var/run/docker.sock",
+    )
+
+
+@pytest.mark.parametrize(
+    ("connection", "field"),
+    [
+        (vm(VM, host=None), "host"),
+        (vm(VM, login=None), "login"),
+        (vm(VM | {"private_key": ""}), "private_key"),
+        (vm({name: VM[name] for name in VM if name != "host_key"}), "host_key"),
+    ],
+)
+def test_a_vm_without_a_needed_field_is_refused_by_the_fields_name(connection, field):
+    """Without a pinned host key nobody is trusted."""
+    with pytest.raises(BadRequest, match=f"edge_site_vm lacks {field}; add it under Admin > Connections"):
+        ssh_target(connection)
+
+
+def test_the_blob_store_is_read_from_its_connection():
+    store = blob_store(blob(BLOB))
+    assert (store.endpoint, store.account, store.key) == ("https://edgestore.blob.test", "edgestore", "a2V5")
+    assert (store.api_version, store.ca_pem, store.forward_address) == ("2019-07-07", "PEM", "10.0.0.4")
+    assert blob_store(blob({})).api_version == "2019-02-02"
+    assert "a2V5" not in repr(store)
+
+
+@pytest.mark.parametrize("field", ["host", "login", "password"])
+def test_a_blob_store_without_a_needed_field_is_refused(field):
+    with pytest.raises(BadRequest, match=f"edge_site_blob lacks {field}"):
+        blob_store(blob(BLOB, **{field: None}))
+
+
+def test_connections_are_found_by_the_sites_name(monkeypatch):
+    monkeypatch.setenv("AIRFLOW_CONN_NORTH_BLOB", blob(BLOB).get_uri())
+    site = SiteHook("north").site()
+    assert (site.name, site.store.account) == ("north", "edgestore")
+
+
+def test_the_registrys_password_stays_out_of_sight(monkeypatch):
+    registry = {
+        "conn_type": "azure_container_registry",
+        "host": "r.test",
+        "login": "edge",
+        "password": "pw-1",
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_EDGE_REGISTRY", json.dumps(registry))
+    login = ImageRegistryHook("edge_registry").login()
+    assert (login.registry, login.user, login.password) == ("r.test", "edge", "pw-1")
+    assert "pw-1" not in repr(login)

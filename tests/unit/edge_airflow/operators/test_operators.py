@@ -1,0 +1,146 @@
+"""Operators without a site: runs that cannot be right end before anything is connected to."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+
+import pytest
+from airflow.sdk import Asset
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+from edge_airflow.operators.base import EdgeJobOperator
+from edge_airflow.operators.data import SnapshotDataOperator, StageDataOperator, WaitForPartitionOperator
+from edge_airflow.operators.deploy import latest_event
+from edge_airflow.operators.model import TrainModelOperator
+from edge_training.errors import BadRequest
+from edge_training.project import ModelProject
+
+IMAGE = f"host/edge/training@sha256:{'1' * 64}"
+
+
+@pytest.fixture
+def model(tmp_path) -> ModelProject:
+    """A project with a training script."""
+    (tmp_path / "train.py").write_text("pass")
+    return ModelProject(name="delay", folder=tmp_path, container="data", prefix="date={partition}/")
+
+
+@pytest.fixture(autouse=True)
+def connections(monkeypatch):
+    """A site at addresses that nobody may connect to."""
+    blob = {"conn_type": "wasb", "host": "https://store.invalid", "login": "a", "password": "a2V5"}
+    registry = {"conn_type": "http", "host": "registry.invalid", "login": "edge", "password": "pw"}
+    monkeypatch.setenv("AIRFLOW_CONN_EDGE_SITE_BLOB", json.dumps(blob))
+    monkeypatch.setenv("AIRFLOW_CONN_EDGE_REGISTRY", json.dumps(registry))
+
+
+def context(partition_key: str | None, try_number: int = 1) -> dict:
+    task = SimpleNamespace(
+        dag_id="train_delay", run_id="manual__1", task_id="step", map_index=-1, try_number=try_number
+    )
+    return {"ti": task, "dag_run": SimpleNamespace(partition_key=partition_key)}
+
+
+@pytest.mark.parametrize(
+    ("key", "sentence"),
+    [
+        (None, "BadRequest: This run has no partition key; trigger it again with one, e.g. 2013-02-01."),
+        ("yesterday", "BadRequest: The partition key 'yesterday' is no day; trigger the run again with one"),
+    ],
+)
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_a_run_without_a_day_ends_at_once_with_its_sentence(model, key, sentence, deferrable):
+    task = WaitForPartitionOperator(task_id="step", model=model, window_days=14, deferrable=deferrable)
+    with pytest.raises(AirflowFailException) as caught:
+        task.execute(context(key))
+    assert str(caught.value).startswith(sentence)
+
+
+def test_a_window_that_makes_no_sense_ends_at_once(model):
+    task = SnapshotDataOperator(task_id="step", model=model, window_days=0, training_image=IMAGE)
+    with pytest.raises(AirflowFailException, match="BadRequest: A window of 0 days"):
+        task.execute(context("2013-02-01"))
+
+
+def test_a_connection_without_a_host_key_ends_at_once(model, monkeypatch):
+    vm = {"conn_type": "ssh", "host": "vm.invalid", "login": "edge", "extra": {"private_key": "x"}}
+    monkeypatch.setenv("AIRFLOW_CONN_EDGE_SITE_VM", json.dumps(vm))
+    task = SnapshotDataOperator(task_id="step", model=model, window_days=2, training_image=IMAGE)
+    with pytest.raises(AirflowFailException, match="BadRequest: The connection edge_site_vm lacks host_key"):
+        task.execute(context("2013-02-01"))
+
+
+def test_a_trigger_that_lost_the_site_lets_the_task_try_again(model):
+    task = StageDataOperator(task_id="step", model=model, snapshot={})
+    with pytest.raises(AirflowException, match="JobInterrupted: The site was out of reach") as caught:
+        task.resume(context("2013-02-01"), {"error": "The site was out of reach."}, "edge-stage-1", {})
+    assert not isinstance(caught.value, AirflowFailException)
+
+
+def test_a_run_is_known_by_its_try_and_labelled_for_people(model):
+    task = SnapshotDataOperator(task_id="step", model=model, window_days=2, training_image=IMAGE)
+    first, second = (task.pipeline_run(context("2013-02-01", number)) for number in (1, 2))
+    assert first.attempt == "train_delay/manual__1/step/-1/1"
+    assert second.attempt != first.attempt
+    assert first.labels == {
+        "site": "edge_site",
+        "model": "delay",
+        "partition": "2013-02-01",
+        "dag_id": "train_delay",
+        "run_id": "manual__1",
+        "task_id": "step",
+    }
+    assert first.login.registry == "registry.invalid"
+
+
+def test_only_a_forced_training_has_the_run_in_its_key(model):
+    keys = {}
+    for force in (False, True):
+        task = TrainModelOperator(
+            task_id="step",
+            model=model,
+            snapshot={"data_digest": "d" * 64},
+            script_params={},
+            force=force,
+            training_image=IMAGE,
+        )
+        for try_number in (1, 2):
+            known = context("2013-02-01", try_number)
+            keys[force, try_number] = task.build_job(task.pipeline_run(known), known).key
+    assert keys[False, 1] == keys[False, 2] != keys[True, 1] == keys[True, 2]
+
+
+def test_what_a_training_hands_on_is_fixed_before_it_starts(model):
+    task = TrainModelOperator(
+        task_id="step",
+        model=model,
+        snapshot={"data_digest": "d" * 64},
+        script_params={"stages": 5},
+        training_image=IMAGE,
+    )
+    known = context("2013-02-01")
+    run = task.pipeline_run(known)
+    job = task.build_job(run, known)
+    lineage = task.lineage(run, job)
+    assert lineage["training_key"] == job.key
+    assert (lineage["training_image"], lineage["params"]) == (IMAGE, {"stages": 5})
+    assert set(lineage) == {"training_key", "training_image", "code_digest", "params", "seed"}
+
+
+def test_killing_a_task_that_has_no_job_yet_is_nothing(model):
+    task = SnapshotDataOperator(task_id="step", model=model, window_days=2)
+    task.on_kill()
+    assert isinstance(task, EdgeJobOperator)
+
+
+def test_a_deployment_follows_the_newest_event():
+    image = Asset("delay_image")
+    events = [SimpleNamespace(extra={"model_version": number}) for number in ("3", "4")]
+    assert latest_event({"triggering_asset_events": {image: events}}, image) == {"model_version": "4"}
+
+
+@pytest.mark.parametrize("events", [{}, {Asset("delay_image"): []}])
+def test_a_deployment_that_no_image_started_names_the_remedy(events):
+    with pytest.raises(BadRequest, match="run the training DAG with deploy=always instead"):
+        latest_event({"triggering_asset_events": events}, Asset("delay_image"))
