@@ -16,7 +16,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --no-header --no-annotate --no-emit-ind
 .PHONY: help venv site demo test check fmt lock down clean
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/.ready: $(LOCKS) include/local_site/bootstrap.py
 	@$(PYTHON) include/local_site/bootstrap.py $(VENV) $(LOCKS)
@@ -49,12 +49,16 @@ lock: $(VENV)/.ready ## Write every requirements*.txt from its .in file
 	@$(COMPILE) --universal requirements.in -o requirements.txt
 	@$(COMPILE) --universal requirements-dev.in -c requirements.txt -o requirements-dev.txt
 	@$(COMPILE) --universal requirements-local-site.in -o requirements-local-site.txt
-	@$(COMPILE) --universal requirements-azureml.in -o requirements-azureml.txt
+	@{ grep '^#' requirements-azureml.in; $(COMPILE) --universal requirements-azureml.in; } > requirements-azureml.new
+	@mv requirements-azureml.new requirements-azureml.txt
 	@for image in training serving; do $(COMPILE) --python-platform linux include/images/$$image/requirements.in \
 	  -c requirements.txt -c requirements-dev.txt -o include/images/$$image/requirements.txt; done
 
 down: ## Stop everything this project started, and nothing else
-	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local_site down; $(BIN)/python -m local_site --test down; fi
+	@status=0; if [ -x $(BIN)/python ]; then \
+	  $(BIN)/python -m local_site down || status=$$?; \
+	  $(BIN)/python -m local_site --test down || status=$$?; \
+	fi; exit $$status
 
 clean: down ## Remove everything that make made
-	@rm -rf .local_site build .cache $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .local_site build .cache $(VENV) $(VENV)-tools .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -31,6 +31,7 @@ def step_key(step: str, **inputs: Any) -> str:
 def training_key(
     data_digest: str,
     code_digest: str,
+    script: str,
     training_image: str,
     params: Mapping[str, Any],
     seed: int,
@@ -41,6 +42,7 @@ def training_key(
     Args:
         data_digest: SHA-256 of the manifest.
         code_digest: SHA-256 of the model's code, see `code_digest`.
+        script: Which file of that code is run.
         training_image: Image reference; only its digest counts, so a mirrored registry gives the same key.
         params: The script's parameters.
         seed: Seed of all randomness.
@@ -49,6 +51,7 @@ def training_key(
     inputs: dict[str, Any] = {
         "data_digest": data_digest,
         "code_digest": code_digest,
+        "script": script,
         "training_image": image_digest(training_image),
         "params": dict(params),
         "seed": seed,

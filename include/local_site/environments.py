@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import shutil
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from local_site.commands import run_logged
+from local_site.files import locked
 
 AZURITE_VERSION = "3.37.0"
 INSTALL_LIMIT_S = 600
@@ -27,7 +26,7 @@ def content_hash(*parts: bytes) -> str:
 
 def ensure_directory(directory: Path, fill: Callable[[Path], None]) -> Path:
     """Fill a cache directory once, whoever comes first; a half-filled one is started again."""
-    with _locked(directory.with_name(f"{directory.name}.lock")):
+    with locked(directory.with_name(f"{directory.name}.lock")):
         if not (directory / READY_MARK).exists():
             shutil.rmtree(directory, ignore_errors=True)
             directory.mkdir(parents=True)
@@ -68,20 +67,11 @@ def node_directory(python: Path) -> Path:
 
 def azurite_directory(cache_dir: Path, node_dir: Path, log_file: Path) -> Path:
     """Directory with Azurite in node_modules."""
+    npm = [str(node_dir / "bin" / "node"), str(node_dir / "lib/node_modules/npm/bin/npm-cli.js")]
     options = ["--ignore-scripts", "--no-save", "--no-audit", "--no-fund", "--omit=dev", "--prefer-offline"]
 
     def fill(directory: Path) -> None:
-        npm = (node_dir / "bin" / "node", node_dir / "lib/node_modules/npm/bin/npm-cli.js")
-        install = ("install", "--prefix", directory, *options, f"azurite@{AZURITE_VERSION}")
-        run_logged([*npm, *install], log_file, INSTALL_LIMIT_S)
+        command = [*npm, "install", "--prefix", str(directory), *options, f"azurite@{AZURITE_VERSION}"]
+        run_logged(command, log_file, INSTALL_LIMIT_S)
 
     return ensure_directory(cache_dir / f"azurite-{AZURITE_VERSION}", fill)
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock on the file; it ends with the process at the latest."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        yield

@@ -42,6 +42,11 @@ class Layout:
         return self.state_dir / "site.json"
 
     @property
+    def lock_file(self) -> Path:
+        """Held while the site starts or stops."""
+        return self.state_dir / "lock"
+
+    @property
     def credentials_file(self) -> Path:
         """Generated secrets."""
         return self.state_dir / "secrets" / "credentials.json"

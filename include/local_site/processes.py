@@ -11,7 +11,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -58,12 +58,11 @@ class ProcessSpec:
         return {"command": list(self.command), "configuration": digests}
 
 
-@dataclass
+@dataclass(frozen=True)
 class Supervisor:
     """Starts and ends the processes of one site."""
 
     layout: Layout
-    started: list[str] = field(default_factory=list)
 
     def ensure(self, spec: ProcessSpec) -> None:
         """Make the process run and be healthy; one that runs with the same command and configuration is kept.
@@ -78,7 +77,6 @@ class Supervisor:
         for port in spec.ports:
             _require_free(port, spec.name)
         self._await_health(spec, self._launch(spec))
-        self.started.append(spec.name)
 
     def running(self, name: str) -> psutil.Process | None:
         """The process of that name if it still is the one we started."""

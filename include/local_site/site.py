@@ -14,7 +14,7 @@ from local_site import registry as container_registry
 from local_site.base_image import BaseImage, ensure_base_image
 from local_site.connections import write_airflow_secrets
 from local_site.credentials import Credentials, load_or_create
-from local_site.files import make_private_dir
+from local_site.files import locked, make_private_dir
 from local_site.health import LOOPBACK
 from local_site.images import RegistryLogin, RuntimeImage, ensure_in_engine, ensure_in_registry
 from local_site.info import SiteInfo, save
@@ -65,10 +65,11 @@ class Site:
         """
         packages.require_installable(self._missing_packages())
         make_private_dir(self.layout.state_dir)
-        run_steps(self._steps(), self.progress)
-        info = self._info()
-        save(self.layout.site_file, info)
-        write_airflow_secrets(self.layout.airflow_dir, info)
+        with locked(self.layout.lock_file):
+            run_steps(self._steps(), self.progress)
+            info = self._info()
+            save(self.layout.site_file, info)
+            write_airflow_secrets(self.layout.airflow_dir, info)
         return info
 
     def _steps(self) -> list[Step]:
@@ -250,6 +251,15 @@ class Site:
 def down(settings: Settings) -> list[str]:
     """End every process, container, mount and bridge of the site; gives the names of the processes."""
     layout = layout_of(settings)
+    if not layout.state_dir.exists():
+        return []
+    with locked(layout.lock_file):
+        names = _end_everything(layout, settings)
+    shutil.rmtree(layout.runtime_dir, ignore_errors=True)
+    return names
+
+
+def _end_everything(layout: Layout, settings: Settings) -> list[str]:
     supervisor = Supervisor(layout)
     names = [name for name in supervisor.names() if name not in docker_engine.ENGINE_PROCESSES]
     with ThreadPoolExecutor() as pool:
@@ -257,7 +267,6 @@ def down(settings: Settings) -> list[str]:
         ended.append(pool.submit(docker_engine.stop, layout, settings, supervisor))
     for future in ended:
         future.result()
-    shutil.rmtree(layout.runtime_dir, ignore_errors=True)
     return names
 
 

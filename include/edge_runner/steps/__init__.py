@@ -1,1 +1,1 @@
-"""One module per step; each has `run(request, secrets, dirs)` and is imported alone, in the image that has what it needs."""
+"""One module per step, each with `run(request, secrets, dirs)`; a step is imported alone, where it runs."""

@@ -23,7 +23,7 @@ def job(run: PipelineRun, data_digest: str, training_key: str, params: Mapping[s
         training_key: Which training.
         params: The script's parameters.
     """
-    code = run.project.code()
+    code, script = run.project.code(), run.project.evaluation_script
     gates = [gate.request() for gate in run.project.gates]
     return EdgeJob(
         step="evaluate",
@@ -32,10 +32,11 @@ def job(run: PipelineRun, data_digest: str, training_key: str, params: Mapping[s
             training_key=training_key,
             data_digest=data_digest,
             code=code_digest(code),
+            script=script,
             gates=gates,
         ),
         image=run.training_image,
-        request=script_request(run, run.project.evaluation_script, params) | {"gates": gates},
+        request=script_request(run, script, params) | {"gates": gates},
         code=code,
         inputs={"train": container_name("train", training_key)},
         mounts=(staged(data_digest, "holdout"),),

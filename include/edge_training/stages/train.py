@@ -22,14 +22,20 @@ def job(run: PipelineRun, data_digest: str, params: Mapping[str, Any], force_non
         params: The script's parameters.
         force_nonce: Empty, or the run's id to train although the same training was done before.
     """
-    code = run.project.code()
+    code, script = run.project.code(), run.project.training_script
     return EdgeJob(
         step="train",
         key=training_key(
-            data_digest, code_digest(code), run.training_image, params, run.project.seed, force_nonce
+            data_digest,
+            code_digest(code),
+            script,
+            run.training_image,
+            params,
+            run.project.seed,
+            force_nonce,
         ),
         image=run.training_image,
-        request=script_request(run, run.project.training_script, params),
+        request=script_request(run, script, params),
         code=code,
         mounts=(staged(data_digest, "train"),),
         limits=run.project.training_limits,

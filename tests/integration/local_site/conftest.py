@@ -8,8 +8,6 @@ from local_site import SiteInfo
 from local_site.processes import Supervisor
 from local_site.site import layout_of
 
-PARTS = {"azurite", "containerd", "dockerd", "gate", "mlflow", "registry", "sshd"}
-
 
 @pytest.fixture
 def supervisor(site: SiteInfo, site_settings) -> Supervisor:

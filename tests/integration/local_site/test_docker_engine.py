@@ -72,12 +72,14 @@ def start_job(engine, base_tar: Path) -> None:
         client.containers.run(
             image, ["sleep", "600"], detach=True, network="edge-storage", volumes=["job:/edge/job"]
         )
+        client.containers.run(image, ["sleep", "600"], detach=True, ports={"80/tcp": ("127.0.0.1", 0)})
 
 
 def traces(layout: Layout, settings) -> dict[str, list[str]]:
     """What an engine with this layout has on the machine."""
     places = (str(layout.state_dir), str(layout.runtime_dir))
     network = choose_network(layout, settings.ports.base)
+    prefix = str(network.address_range).removesuffix("0.0/16")
     rules = subprocess.run([program("iptables"), "-S"], capture_output=True, text=True, check=True).stdout
     return {
         "mounts": [
@@ -88,12 +90,12 @@ def traces(layout: Layout, settings) -> dict[str, list[str]]:
         "processes": [
             " ".join(process.info["cmdline"] or [])
             for process in psutil.process_iter(["cmdline"])
-            if any(place in " ".join(process.info["cmdline"] or []) for place in places)
+            if any(place in " ".join(process.info["cmdline"] or []) for place in (*places, prefix))
         ],
         "interfaces": [
             name
             for name, addresses in psutil.net_if_addrs().items()
-            if any(address.address.startswith(str(network.address_range)[:7]) for address in addresses)
+            if any(address.address.startswith(prefix) for address in addresses)
         ],
         "rules": [rule for rule in rules.splitlines() if str(network.address_range) in rule],
     }

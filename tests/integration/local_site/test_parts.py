@@ -12,6 +12,9 @@ import httpx
 import psutil
 import pytest
 
+from local_site.base_image import ensure_base_image
+from local_site.docker_engine import Engine
+from local_site.errors import BuildFailed
 from local_site.site import Site, layout_of
 
 ANY_ADDRESS = {"0.0.0.0", "::"}
@@ -90,6 +93,26 @@ def test_only_their_owner_reads_the_sites_secrets(site, site_settings):
     ]
     files += layout.airflow_dir.glob("*.json")
     assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in files)
+
+
+def test_every_part_runs_as_a_process_of_its_own(site, site_settings, pids):
+    engine = {"containerd", "dockerd"} if site_settings.docker == "own" else set()
+    assert {"azurite", "gate", "mlflow", "registry", "sshd"} | engine <= pids().keys()
+
+
+def test_a_base_image_that_cannot_be_pulled_names_its_setting(site, tmp_path):
+    engine = Engine(Path(site.docker_socket), site.blob_forward_address)
+    files = (tmp_path / "cache", tmp_path / "choice.json", tmp_path / "log")
+    with pytest.raises(BuildFailed, match="EDGE_BASE_IMAGE"):
+        ensure_base_image(engine, f"{site.registry}/nobody/knows:this", *files)
+
+
+def test_an_existing_image_is_taken_as_base(site, tmp_path):
+    engine = Engine(Path(site.docker_socket), site.blob_forward_address)
+    files = (tmp_path / "cache", tmp_path / "choice.json", tmp_path / "log")
+    base = ensure_base_image(engine, site.serving_image, *files)
+    assert base.reference == site.serving_image
+    assert ensure_base_image(engine, site.serving_image, *files) == base
 
 
 def test_a_second_start_reuses_what_runs(site, site_settings, pids):

@@ -10,6 +10,7 @@ IMAGE = f"registry.example/edge/training@sha256:{'1' * 64}"
 INPUTS = {
     "data_digest": "d" * 64,
     "code_digest": "c" * 64,
+    "script": "train.py",
     "training_image": IMAGE,
     "params": {"max_iter": 60, "learning_rate": 0.1},
     "seed": 7,
@@ -19,7 +20,7 @@ INPUTS = {
 
 def test_the_training_key_is_the_same_in_every_release():
     """A key that moved would train everything again."""
-    expected = "505bc15b1a5d2ff4250a6499cfe2f76373ffb044dd92e2630ef3d82a05504f39"
+    expected = "5e948dc801462292a77ea8170bf3655db35134a8fa49c1612d3f0fb9f55fa982"
     assert identity.training_key(**INPUTS) == expected
 
 
@@ -28,6 +29,7 @@ def test_the_training_key_is_the_same_in_every_release():
     [
         ("data_digest", "e" * 64),
         ("code_digest", "e" * 64),
+        ("script", "other.py"),
         ("training_image", IMAGE.replace("1", "2")),
         ("params", {"max_iter": 61, "learning_rate": 0.1}),
         ("seed", 8),
