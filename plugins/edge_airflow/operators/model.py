@@ -107,12 +107,11 @@ class ExportModelOperator(EdgeJobOperator):
     async def finish(
         self, host: EdgeHost, run: PipelineRun, job_name: str, value: dict[str, Any]
     ) -> dict[str, Any]:
-        """Let the bundle through the door."""
-        path = await export.fetch(host, job_name, value, run, Path(self.bundle_store))
+        """List what leaves, then let exactly that through the door."""
         for file in value["files"]:
-            self.log.info(
-                "left the site: %s, %d bytes, sha256 %s", file["path"], file["size"], file["sha256"]
-            )
+            self.log.info("leaves the site: %(path)s, %(size)d bytes, sha256 %(sha256)s", file)
+        path = await export.fetch(host, job_name, value, run, Path(self.bundle_store))
+        self.log.info("All of it has arrived, and nothing else, as bundle %s.", path.stem)
         return {"bundle_digest": path.stem, "size_bytes": value["size_bytes"], "files": len(value["files"])}
 
 

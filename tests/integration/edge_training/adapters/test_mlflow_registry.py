@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -25,6 +24,7 @@ from local_site.model_registry import model_registry
 from local_site.processes import ProcessSpec, Supervisor
 
 KEY = "5" * 64
+OUTAGE_S = 30
 
 
 @pytest.fixture
@@ -201,12 +201,12 @@ def own_server(site_python, free_port, tmp_path) -> Iterator[OwnServer]:
 
 
 def test_a_server_that_is_down_in_the_middle_is_waited_for(own_server, registration, tmp_path):
-    """Down for 3 s here and for the time of its start; the adapter's patience is what a task has: 60 s."""
+    """Down for 30 s and for the time of its start; the adapter's patience is what a task has: 60 s."""
     restarted = threading.Event()
 
     def outage() -> None:
         own_server.stop()
-        threading.Timer(3, lambda: (own_server.start(), restarted.set())).start()
+        threading.Timer(OUTAGE_S, lambda: (own_server.start(), restarted.set())).start()
 
     session = FaultySession(own_server.url, 9, outage, patience_s=60)
     MlflowRegistry(session).register(registration)
@@ -217,12 +217,9 @@ def test_a_server_that_is_down_in_the_middle_is_waited_for(own_server, registrat
 
 def test_without_an_answer_patience_ends_with_a_sentence(free_port, registration):
     registry = MlflowRegistry(MlflowSession(f"http://127.0.0.1:{free_port}", patience_s=2))
-    started = time.monotonic()
 
     with pytest.raises(ModelRegistryUnavailable, match=r"does not answer .* start it"):
         registry.register(registration)
-
-    assert 0.9 < time.monotonic() - started < 10
 
 
 def test_a_name_that_mlflow_refuses_leaves_nothing_behind(site, registration):
