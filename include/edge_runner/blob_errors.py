@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import parse_qs
@@ -10,21 +9,12 @@ from xml.etree import ElementTree
 
 from urllib3.response import BaseHTTPResponse
 
+from edge_runner.blob_access import StoreAccess
 from edge_runner.protocol import StepError
 
 PASSING_STATUSES = frozenset({408, 429})
 SIGNATURE_CODES = frozenset({"AuthenticationFailed", "AuthorizationFailure"})
 MAX_ERROR_BYTES = 64 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class StoreContext:
-    """What a sentence about a store needs; `sas` is never printed."""
-
-    endpoint: str
-    container: str
-    sas: str = field(repr=False)
-    api_version: str
 
 
 class PassingTrouble(Exception):
@@ -42,12 +32,12 @@ class PassingTrouble(Exception):
 
 
 def verdict_for(
-    context: StoreContext, response: BaseHTTPResponse, blob: str | None
+    access: StoreAccess, response: BaseHTTPResponse, blob: str | None
 ) -> StepError | PassingTrouble:
     """Explain an answer other than 200.
 
     Args:
-        context: The store that gave it.
+        access: The store that gave it.
         response: The answer, its body not yet read.
         blob: Name of the blob that was asked for, None for a listing.
     """
@@ -59,15 +49,15 @@ def verdict_for(
             f"{response.status} {code}".strip(), float(retry_after) if retry_after.isdigit() else 0.0
         )
     if blob is not None and (response.status == 412 or code == "BlobNotFound"):
-        return _changed(context, blob)
-    return StepError("StoreRefused", _refusal(context, response, code))
+        return _changed(access, blob)
+    return StepError("StoreRefused", _refusal(access, response, code))
 
 
-def untrusted_certificate(context: StoreContext) -> StepError:
+def untrusted_certificate(access: StoreAccess) -> StepError:
     """The error for an endpoint whose certificate is of no trusted authority, or of another host."""
     return StepError(
         "StoreRefused",
-        f"The certificate of {context.endpoint} cannot be trusted; put the certificate of the authority that "
+        f"The certificate of {access.endpoint} cannot be trusted; put the certificate of the authority that "
         "signed it into ca_pem of the blob connection.",
     )
 
@@ -81,31 +71,31 @@ def server_time(response: BaseHTTPResponse) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _changed(context: StoreContext, blob: str) -> StepError:
+def _changed(access: StoreAccess, blob: str) -> StepError:
     """The error for a blob that is gone or has another ETag; stores answer 412 for both, some 404."""
     return StepError(
         "DataChanged",
-        f"The blob {blob!r} in {context.container} was replaced or deleted after the snapshot; clear the run "
+        f"The blob {blob!r} in {access.container} was replaced or deleted after the snapshot; clear the run "
         "from snapshot_data.",
     )
 
 
-def _refusal(context: StoreContext, response: BaseHTTPResponse, code: str) -> str:
-    where = f"The blob store {context.endpoint} refuses the container {context.container}"
+def _refusal(access: StoreAccess, response: BaseHTTPResponse, code: str) -> str:
+    where = f"The blob store {access.endpoint} refuses the container {access.container}"
     if code == "ContainerNotFound":
-        return f"{where}: it does not exist; correct the container's name in the blob connection."
+        return f"{where}: it does not exist; correct `container` in the DAG file."
     if response.status == 400 and code == "InvalidHeaderValue":
         return (
-            f"The blob store {context.endpoint} refuses version {context.api_version} of the service; set "
+            f"The blob store {access.endpoint} refuses version {access.api_version} of the service; set "
             "api_version of the blob connection to one that it supports, such as 2019-02-02."
         )
     if response.status == 403:
-        return f"{where}: {_reason_for_403(context, response, code)}"
+        return f"{where}: {_reason_for_403(access, response, code)}"
     return f"{where}: {response.status} {code}; look the code up in the Blob service's list of error codes."
 
 
-def _reason_for_403(context: StoreContext, response: BaseHTTPResponse, code: str) -> str:
-    fields = parse_qs(context.sas)
+def _reason_for_403(access: StoreAccess, response: BaseHTTPResponse, code: str) -> str:
+    fields = parse_qs(access.sas)
     now = server_time(response)
     if "se" in fields and now >= datetime.fromisoformat(fields["se"][0]):
         return (
@@ -120,7 +110,7 @@ def _reason_for_403(context: StoreContext, response: BaseHTTPResponse, code: str
         return (
             f"the signature is wrong ({code}); put the account's present key into the blob connection, and "
             "check that the container's name is right and that the store supports version "
-            f"{context.api_version}."
+            f"{access.api_version}."
         )
     return (
         f"{code or 403}; the signature allows reading and listing, so check the account's own restrictions."

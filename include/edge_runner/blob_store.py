@@ -11,7 +11,7 @@ import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
@@ -22,13 +22,8 @@ import urllib3
 from urllib3.exceptions import HTTPError, SSLError
 from urllib3.response import BaseHTTPResponse
 
-from edge_runner.blob_errors import (
-    PassingTrouble,
-    StoreContext,
-    server_time,
-    untrusted_certificate,
-    verdict_for,
-)
+from edge_runner.blob_access import StoreAccess
+from edge_runner.blob_errors import PassingTrouble, server_time, untrusted_certificate, verdict_for
 from edge_runner.protocol import StepError
 
 CONNECT_TIMEOUT_S = 10.0
@@ -37,25 +32,6 @@ CHUNK_BYTES = 1024 * 1024
 MAX_BACKOFF_S = 30.0
 
 Value = TypeVar("Value")
-
-
-@dataclass(frozen=True, slots=True)
-class StoreAccess:
-    """Where a container is and how it may be read.
-
-    Attributes:
-        endpoint: `https://account.blob.region.domain[:port]`, or with the account as path.
-        container: Container name.
-        sas: Query string of a shared access signature.
-        api_version: Service version of every request, e.g. `2019-02-02`.
-        ca_pem: Certificates that the endpoint is checked against; None means the system's.
-    """
-
-    endpoint: str
-    container: str
-    sas: str = field(repr=False)
-    api_version: str
-    ca_pem: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +90,6 @@ class BlobStore:
             )
         self._access = access
         self._retry = retry
-        self._context = StoreContext(access.endpoint, access.container, access.sas, access.api_version)
         self._base_path = urlsplit(access.endpoint).path.rstrip("/") + "/" + quote(access.container)
         self._pool = urllib3.connection_from_url(
             access.endpoint,
@@ -194,7 +169,7 @@ class BlobStore:
         finished = False
         try:
             if response.status != 200:
-                raise verdict_for(self._context, response, blob)
+                raise verdict_for(self._access, response, blob)
             yield response
             finished = True
         finally:
@@ -213,7 +188,7 @@ class BlobStore:
                 reason, wait_s = trouble.reason, trouble.retry_after_s
             except (HTTPError, ElementTree.ParseError) as error:
                 if _is_untrusted(error):
-                    raise untrusted_certificate(self._context) from error
+                    raise untrusted_certificate(self._access) from error
                 reason, wait_s = type(error).__name__, 0.0
             if attempts_left:
                 self._retry.sleep(min(max(pause_s, wait_s), MAX_BACKOFF_S))

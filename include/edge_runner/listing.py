@@ -20,8 +20,9 @@ METRICS_PATH = "metrics.jsonl"
 EVALUATION_PATH = "evaluation.json"
 LISTING_PATH = "bundle.json"
 """Where the listing itself is kept beside the files; not part of the bundle."""
-MODEL_PREFIX = "model/"
-MODEL_FILE_PATH = "model/MLmodel"
+MODEL_NAME = "model"
+MODEL_PREFIX = f"{MODEL_NAME}/"
+MODEL_FILE_PATH = f"{MODEL_PREFIX}MLmodel"
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\\]")

@@ -39,6 +39,8 @@ MODEL_CODE_NAME = "model"
 REQUEST_NAME = "request.json"
 SECRETS_NAME = "secrets.json"
 RESULT_NAME = "result.json"
+PROBE_NAME = "probe.json"
+"""A scoring request and the evaluated model's answers, for verify; stays on the site."""
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
-from edge_runner.protocol import MODEL_CODE_NAME, Dirs, StepError
+from edge_runner.listing import METRICS_PATH
+from edge_runner.protocol import MODEL_CODE_NAME, Dirs, StepError, canonical_json, write_atomically
 
 LAST_LINES = 50
 GRACE_S = 20
+PARAMS_NAME = "params.json"
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -65,7 +67,7 @@ class ScriptEnd:
     interrupted: bool
 
 
-def environment(dirs: Dirs, variables: Mapping[str, str], threads: int) -> dict[str, str]:
+def environment(variables: Mapping[str, str], threads: int) -> dict[str, str]:
     """All a script sees: the image's paths, pinned threads and hash seed, and the `EDGE_*` variables."""
     inherited = {
         name: os.environ[name]
@@ -81,6 +83,26 @@ def environment(dirs: Dirs, variables: Mapping[str, str], threads: int) -> dict[
     )
 
 
+def common_variables(request: Mapping[str, Any], model: Path, dirs: Dirs) -> dict[str, str]:
+    """What training and evaluation scripts are told alike; writes the file of parameters.
+
+    Args:
+        request: `params`, `partition` and `seed`.
+        model: The MLflow model directory, written by the one and read by the other.
+        dirs: Where the files are.
+    """
+    params_file = dirs.job / PARAMS_NAME
+    write_atomically(params_file, canonical_json(request["params"]))
+    return {
+        "EDGE_DATA_DIR": str(dirs.data),
+        "EDGE_MODEL_DIR": str(model),
+        "EDGE_METRICS_FILE": str(dirs.job / METRICS_PATH),
+        "EDGE_PARAMS_FILE": str(params_file),
+        "EDGE_PARTITION": str(request["partition"]),
+        "EDGE_SEED": str(request["seed"]),
+    }
+
+
 def run_script(
     dirs: Dirs, script: str, variables: Mapping[str, str], threads: int, time_limit_s: float
 ) -> ScriptEnd:
@@ -92,7 +114,7 @@ def run_script(
     process = subprocess.Popen(
         [sys.executable, script],
         cwd=folder,
-        env=environment(dirs, variables, threads),
+        env=environment(variables, threads),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -147,6 +169,31 @@ def ended_within(process: subprocess.Popen[str], limit_s: float) -> bool:
     return True
 
 
+def require_success(end: ScriptEnd, script: str, time_limit_s: float, failed_kind: str, verb: str) -> None:
+    """Raise the error that the script's end amounts to, if it does.
+
+    Args:
+        end: How it ended.
+        script: Its name.
+        time_limit_s: How long it was allowed to take.
+        failed_kind: The error's kind when the script itself failed.
+        verb: What the script should do less of when it took too long.
+
+    Raises:
+        StepError: kind `JobInterrupted`, `TimeLimit` or `failed_kind`.
+    """
+    refuse_interrupted(end, script)
+    if end.timed_out:
+        raise StepError(
+            "TimeLimit",
+            f"{script} ran longer than its limit of {time_limit_s:g} s; raise the limit or {verb} less.",
+        )
+    if end.exit_code != 0:
+        how = f"signal {-end.exit_code}" if end.exit_code < 0 else f"exit code {end.exit_code}"
+        details = {"exit_code": end.exit_code, "last_lines": list(end.last_lines)}
+        raise StepError(failed_kind, f"{script} ended with {how}: {hint(end.last_lines)}.", details)
+
+
 def refuse_interrupted(end: ScriptEnd, script: str) -> None:
     """Whatever a script made of its last seconds, a try that was told to stop counts as not done.
 
@@ -165,6 +212,18 @@ def hint(last_lines: tuple[str, ...]) -> str:
     text = "\n".join(last_lines)
     said = f"its last line was {last_lines[-1]!r}" if last_lines else "it wrote nothing"
     return next((remedy for pattern, remedy in HINTS if pattern.search(text)), said)
+
+
+def require_script(dirs: Dirs, script: str, setting: str) -> None:
+    """Make sure that the model's code has this script.
+
+    Raises:
+        StepError: kind `BadRequest`, naming the setting of the DAG file that asks for it.
+    """
+    if not script_exists(dirs, script):
+        raise StepError(
+            "BadRequest", f"The model's code has no script {script!r}; correct `{setting}` in the DAG file."
+        )
 
 
 def script_exists(dirs: Dirs, script: str) -> bool:

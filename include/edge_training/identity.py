@@ -1,7 +1,8 @@
 """Who is who: the keys that say when two jobs are the same one, and every name that follows from a key.
 
-Nothing else in the project builds a container's or volume's name. A key is the SHA-256 of everything that
-decides a step's result, so the same inputs find the job that already ran, and other inputs never do.
+Nothing else in the project builds the name of a job's or service's container, or of a volume. A key is the
+SHA-256 of everything that decides a step's result, so the same inputs find the job that already ran, and
+other inputs never do.
 """
 
 from __future__ import annotations

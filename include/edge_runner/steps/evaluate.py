@@ -6,7 +6,7 @@ model as MLflow serves it and records its predictions, so that the serving image
 them. The probe stays on the site.
 
 Request: `{script, partition, seed, params, threads, time_limit_s, gates: [{metric, at_most | at_least}]}`.
-Value: `{metrics: {name: value}, gates: [{metric, limit, value, passed}], probe_rows}`.
+Value: `{metrics: {name: value}, gates: [{metric, bound, limit, value, passed}], probe_rows}`.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from edge_runner.listing import EVALUATION_PATH
+from edge_runner.listing import EVALUATION_PATH, METRICS_PATH, MODEL_NAME
 from edge_runner.metrics import last_values
-from edge_runner.protocol import Dirs, StepError, canonical_json, write_atomically
-from edge_runner.script import hint, refuse_interrupted, run_script, script_exists
+from edge_runner.protocol import PROBE_NAME, Dirs, StepError, canonical_json, write_atomically
+from edge_runner.script import common_variables, require_script, require_success, run_script
 
-PROBE_NAME = "probe.json"
+ASKED_NAME = "request.json"
+"""The scoring request as the script wrote it, before it is answered."""
 
 
 def run(request: Mapping[str, Any], secrets: Mapping[str, str], dirs: Dirs) -> dict[str, Any]:
@@ -32,21 +33,17 @@ def run(request: Mapping[str, Any], secrets: Mapping[str, str], dirs: Dirs) -> d
         StepError: kinds `BadRequest`, `JobInterrupted`, `TimeLimit`, `EvaluationFailed`, `GateFailed`.
     """
     script = str(request["script"])
-    if not script_exists(dirs, script):
-        raise StepError(
-            "BadRequest",
-            f"The model's code has no script {script!r}; correct `evaluation_script` in the DAG file.",
-        )
-    model = dirs.inputs / "train" / "model"
+    require_script(dirs, script, "evaluation_script")
+    model = dirs.inputs / "train" / MODEL_NAME
     run_evaluation(request, script, model, dirs)
-    metrics = last_values(dirs.job / "metrics.jsonl")
+    metrics = last_values(dirs.job / METRICS_PATH)
     if not metrics:
         raise StepError(
             "EvaluationFailed",
             f"{script} wrote no metric to EDGE_METRICS_FILE; append lines of step, name and value.",
         )
     gates = judge(metrics, request["gates"])
-    probe_rows = record_predictions(model, dirs.job / "request.json", dirs.job / PROBE_NAME, script)
+    probe_rows = record_predictions(model, dirs.job / ASKED_NAME, dirs.job / PROBE_NAME, script)
     write_atomically(
         dirs.job / EVALUATION_PATH,
         canonical_json({"partition": request["partition"], "metrics": metrics, "gates": gates}),
@@ -57,32 +54,11 @@ def run(request: Mapping[str, Any], secrets: Mapping[str, str], dirs: Dirs) -> d
 
 def run_evaluation(request: Mapping[str, Any], script: str, model: Path, dirs: Dirs) -> None:
     """Run the script and turn a bad end into a sentence."""
-    (dirs.job / "metrics.jsonl").unlink(missing_ok=True)
-    write_atomically(dirs.job / "params.json", canonical_json(request["params"]))
-    variables = {
-        "EDGE_DATA_DIR": str(dirs.data),
-        "EDGE_MODEL_DIR": str(model),
-        "EDGE_METRICS_FILE": str(dirs.job / "metrics.jsonl"),
-        "EDGE_PROBE_FILE": str(dirs.job / "request.json"),
-        "EDGE_PARAMS_FILE": str(dirs.job / "params.json"),
-        "EDGE_PARTITION": str(request["partition"]),
-        "EDGE_SEED": str(request["seed"]),
-    }
-    end = run_script(dirs, script, variables, int(request["threads"]), float(request["time_limit_s"]))
-    refuse_interrupted(end, script)
-    if end.timed_out:
-        raise StepError(
-            "TimeLimit",
-            f"{script} ran longer than its limit of {request['time_limit_s']} s; raise the limit or "
-            "evaluate less.",
-        )
-    if end.exit_code != 0:
-        details = {"exit_code": end.exit_code, "last_lines": list(end.last_lines)}
-        raise StepError(
-            "EvaluationFailed",
-            f"{script} ended with exit code {end.exit_code}: {hint(end.last_lines)}.",
-            details,
-        )
+    (dirs.job / METRICS_PATH).unlink(missing_ok=True)
+    variables = common_variables(request, model, dirs) | {"EDGE_PROBE_FILE": str(dirs.job / ASKED_NAME)}
+    time_limit_s = float(request["time_limit_s"])
+    end = run_script(dirs, script, variables, int(request["threads"]), time_limit_s)
+    require_success(end, script, time_limit_s, "EvaluationFailed", "evaluate")
 
 
 def judge(metrics: Mapping[str, float], gates: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -18,6 +18,7 @@ from edge_runner.listing import (
     EVALUATION_PATH,
     METRICS_PATH,
     MODEL_FILE_PATH,
+    MODEL_NAME,
     MODEL_PREFIX,
     ListedFile,
     bundle_digest,
@@ -74,7 +75,7 @@ def metric_lines(points: Sequence[Mapping[str, Any]]) -> bytes:
 
 def bundle_sources(dirs: Dirs) -> Iterator[tuple[str, Path]]:
     """Every file of the bundle: its path in the bundle and where it lies now."""
-    model = dirs.inputs / "train" / "model"
+    model = dirs.inputs / "train" / MODEL_NAME
     for source in model.rglob("*"):
         if source.is_symlink() or not source.is_dir():
             yield MODEL_PREFIX + source.relative_to(model).as_posix(), source

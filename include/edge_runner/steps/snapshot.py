@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from typing import Any
 
-from edge_runner.blob_store import BlobStore, StoreAccess
+from edge_runner.blob_access import StoreAccess
+from edge_runner.blob_store import BlobStore
 from edge_runner.manifest import MANIFEST_NAME, ManifestBlob, digest_of, make_manifest
 from edge_runner.protocol import Dirs, StepError, write_atomically
 
@@ -22,14 +24,8 @@ def run(request: Mapping[str, Any], secrets: Mapping[str, str], dirs: Dirs) -> d
             `StoreRefused`.
     """
     container = request["container"]
-    access = StoreAccess(
-        request["endpoint"], container, secrets["sas"], request["api_version"], request["ca_pem"]
-    )
-    store = BlobStore(access)
-    try:
+    with closing(BlobStore(StoreAccess.of(request, secrets))) as store:
         manifest = make_manifest(container, collect(store, container, request["parts"]).values())
-    finally:
-        store.close()
     content = manifest.encode()
     write_atomically(dirs.job / MANIFEST_NAME, content)
     partitions: dict[str, int] = {}
@@ -72,8 +68,7 @@ def collect(store: BlobStore, container: str, parts: list[dict[str, str]]) -> di
             raise StepError(
                 "PartitionEmpty",
                 f"Partition {part['partition']} has no blobs under {part['prefix']} in container "
-                f"{container}; deliver "
-                "the data, or choose a partition and a window that have data.",
+                f"{container}; deliver the data, or choose a partition and a window that have data.",
             )
     return blobs
 

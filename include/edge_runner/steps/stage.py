@@ -11,11 +11,13 @@ import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_runner.blob_store import BlobStore, StoreAccess
+from edge_runner.blob_access import StoreAccess
+from edge_runner.blob_store import BlobStore
 from edge_runner.cache import Cache, pin_of
 from edge_runner.manifest import MANIFEST_NAME, ManifestBlob, decode_manifest
 from edge_runner.protocol import Dirs, StepError
@@ -46,14 +48,9 @@ def run(request: Mapping[str, Any], secrets: Mapping[str, str], dirs: Dirs) -> d
     )
     cache = Cache(dirs.cache)
     cache.remove_abandoned(time.time())
-    access = StoreAccess(
-        request["endpoint"], manifest.container, secrets["sas"], request["api_version"], request["ca_pem"]
-    )
-    store = BlobStore(access, connections=request["parallel"])
-    try:
+    access = StoreAccess.of(request, secrets)
+    with closing(BlobStore(access, connections=request["parallel"])) as store:
         staged = stage_all(store, access, cache, manifest.blobs, request["parallel"])
-    finally:
-        store.close()
     cache.build_view(request["data_digest"], ((item.blob, item.sha256) for item in staged))
     return {
         "blobs": len(staged),

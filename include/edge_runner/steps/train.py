@@ -12,11 +12,10 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from edge_runner.listing import METRICS_PATH, MODEL_FILE_PATH, MODEL_NAME
 from edge_runner.metrics import last_values
-from edge_runner.protocol import Dirs, StepError, canonical_json, write_atomically
-from edge_runner.script import ScriptEnd, hint, refuse_interrupted, run_script, script_exists
-
-MODEL_FILE = "MLmodel"
+from edge_runner.protocol import Dirs, StepError
+from edge_runner.script import common_variables, require_script, require_success, run_script
 
 
 def run(request: Mapping[str, Any], secrets: Mapping[str, str], dirs: Dirs) -> dict[str, Any]:
@@ -25,24 +24,20 @@ def run(request: Mapping[str, Any], secrets: Mapping[str, str], dirs: Dirs) -> d
     Raises:
         StepError: kinds `BadRequest`, `JobInterrupted`, `TrainingFailed`, `TimeLimit`, `NoModel`.
     """
-    script = str(request["script"])
-    if not script_exists(dirs, script):
-        raise StepError(
-            "BadRequest", f"The model's code has no script {script!r}; correct `script` in the DAG file."
-        )
+    script, time_limit_s = str(request["script"]), float(request["time_limit_s"])
+    require_script(dirs, script, "training_script")
     variables = prepare(request, dirs)
     started = time.monotonic()
-    end = run_script(dirs, script, variables, int(request["threads"]), float(request["time_limit_s"]))
-    check(end, script, float(request["time_limit_s"]))
-    model = dirs.job / "model"
-    if not (model / MODEL_FILE).is_file():
+    end = run_script(dirs, script, variables, int(request["threads"]), time_limit_s)
+    require_success(end, script, time_limit_s, "TrainingFailed", "train")
+    if not (dirs.job / MODEL_FILE_PATH).is_file():
         raise StepError(
             "NoModel",
-            f"{script} ended well but left no {MODEL_FILE} in EDGE_MODEL_DIR; save the model there, e.g. "
+            f"{script} ended well but left no MLmodel in EDGE_MODEL_DIR; save the model there, e.g. "
             "with mlflow.sklearn.save_model.",
         )
     return {
-        "metrics": last_values(dirs.job / "metrics.jsonl"),
+        "metrics": last_values(dirs.job / METRICS_PATH),
         "seconds": round(time.monotonic() - started, 3),
         "peak_memory_bytes": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024,
     }
@@ -52,30 +47,7 @@ def prepare(request: Mapping[str, Any], dirs: Dirs) -> dict[str, str]:
     """Lay out the job's directory and name it in the script's variables; only checkpoints and metrics of an
     earlier try stay.
     """
-    shutil.rmtree(dirs.job / "model", ignore_errors=True)
-    checkpoints = dirs.job / "checkpoints"
+    model, checkpoints = dirs.job / MODEL_NAME, dirs.job / "checkpoints"
+    shutil.rmtree(model, ignore_errors=True)
     checkpoints.mkdir(exist_ok=True)
-    write_atomically(dirs.job / "params.json", canonical_json(request["params"]))
-    return {
-        "EDGE_DATA_DIR": str(dirs.data),
-        "EDGE_MODEL_DIR": str(dirs.job / "model"),
-        "EDGE_METRICS_FILE": str(dirs.job / "metrics.jsonl"),
-        "EDGE_CHECKPOINT_DIR": str(checkpoints),
-        "EDGE_PARAMS_FILE": str(dirs.job / "params.json"),
-        "EDGE_PARTITION": str(request["partition"]),
-        "EDGE_SEED": str(request["seed"]),
-    }
-
-
-def check(end: ScriptEnd, script: str, time_limit_s: float) -> None:
-    """Raise the error that the script's end amounts to, if it does."""
-    refuse_interrupted(end, script)
-    if end.timed_out:
-        raise StepError(
-            "TimeLimit",
-            f"{script} ran longer than its limit of {time_limit_s:g} s; raise the limit or train less.",
-        )
-    if end.exit_code != 0:
-        how = f"signal {-end.exit_code}" if end.exit_code < 0 else f"exit code {end.exit_code}"
-        details = {"exit_code": end.exit_code, "last_lines": list(end.last_lines)}
-        raise StepError("TrainingFailed", f"{script} ended with {how}: {hint(end.last_lines)}.", details)
+    return common_variables(request, model, dirs) | {"EDGE_CHECKPOINT_DIR": str(checkpoints)}

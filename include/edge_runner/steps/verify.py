@@ -19,9 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from edge_runner.protocol import Dirs, StepError
+from edge_runner.protocol import PROBE_NAME, Dirs, StepError
 
-PROBE_NAME = "probe.json"
 SERVER_LOG_NAME = "server.log"
 _HOST = "127.0.0.1"
 _POLL_S = 0.2

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from edge_runner.blob_store import BlobStore, StoreAccess
+from edge_runner.blob_access import StoreAccess
+from edge_runner.blob_store import BlobStore
 from edge_runner.protocol import Dirs, StepError
 
 
@@ -49,14 +51,8 @@ def run(request: Mapping[str, Any], secrets: Mapping[str, str], dirs: Dirs) -> d
     Raises:
         StepError: kind `PartitionEmpty`, when the time is over; `StoreUnavailable`; `StoreRefused`.
     """
-    access = StoreAccess(
-        request["endpoint"], request["container"], secrets["sas"], request["api_version"], request["ca_pem"]
-    )
-    store = BlobStore(access)
-    try:
+    with closing(BlobStore(StoreAccess.of(request, secrets))) as store:
         arrival = wait_until_quiet(store, request, Clock())
-    finally:
-        store.close()
     return {"blobs": arrival.blobs, "size_bytes": arrival.size_bytes}
 
 

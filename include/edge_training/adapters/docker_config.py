@@ -56,7 +56,6 @@ def job_config(
         "Cmd": list(spec.command),
         "User": f"{JOB_USER_ID}:{JOB_USER_ID}",
         "WorkingDir": "/tmp",
-        "Env": [f"{name}={value}" for name, value in spec.environment.items()],
         "Labels": dict(spec.labels),
         "AttachStdin": True,
         "OpenStdin": True,

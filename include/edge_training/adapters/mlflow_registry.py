@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_runner.listing import LISTING_PATH, ListedFile, bundle_digest
+from edge_runner.listing import LISTING_PATH, MODEL_NAME, ListedFile, bundle_digest
 from edge_runner.protocol import canonical_json
 from edge_training import bundle as bundles
 from edge_training.adapters.mlflow_session import MlflowSession, unless_absent, unless_existing
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
     from mlflow.entities.model_registry import ModelVersion as MlflowVersion
 
-MODEL_ARTIFACT = "model"
 CREATION_LIMIT_S = 60
 METRICS_PER_BATCH = 800
 PARAMS_PER_BATCH = 100
@@ -210,7 +209,7 @@ class _Registering:
     def _create_version(self, run: Run, tags: Mapping[str, str]) -> None:
         self._client.create_model_version(
             self._registration.name,
-            source=f"{run.info.artifact_uri}/{MODEL_ARTIFACT}",
+            source=f"{run.info.artifact_uri}/{MODEL_NAME}",
             run_id=run.info.run_id,
             tags=dict(tags),
             description=self._registration.description,

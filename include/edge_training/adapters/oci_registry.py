@@ -23,7 +23,7 @@ from edge_training.image_reference import ImageReference
 from edge_training.ports.image_registry import Blob, Manifest
 
 PIECE_BYTES = 8 << 20
-MANIFEST_LIMIT_BYTES = 4 << 20
+SMALL_BLOB_LIMIT_BYTES = 4 << 20
 _ACCEPT = ", ".join((*MANIFEST_TYPES, *INDEX_TYPES))
 _BUSY = (httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_MANY_REQUESTS)
 
@@ -173,7 +173,7 @@ class OciRegistry:
         content = b""
         for chunk in self._read_blob(repository, digest):
             content += chunk
-            if len(content) > MANIFEST_LIMIT_BYTES:
+            if len(content) > SMALL_BLOB_LIMIT_BYTES:
                 raise RegistryRefused(
                     f"The blob {digest} of {self.host}/{repository} is too large for a configuration."
                 )

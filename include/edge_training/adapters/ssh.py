@@ -39,7 +39,7 @@ class SshTarget:
     user: str
     private_key: str = field(repr=False)
     host_key: str
-    docker_socket: str = "/var/run/docker.sock"
+    docker_socket: str
 
     def __str__(self) -> str:
         return f"{self.user}@{self.host}:{self.port}"

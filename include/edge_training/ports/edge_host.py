@@ -1,7 +1,7 @@
 """The port to a site's Docker engine: the few calls that every step on a site is made of.
 
-All calls are asynchronous, so that workers and triggers share one client. Each call is safe to repeat; none
-of them waits for a job except `wait`. Lost connections surface as `SiteUnreachable`.
+All calls are asynchronous, so that workers and triggers share one client. Each call is safe to repeat; only
+`wait` and a followed `logs` wait for a job. Lost connections surface as `SiteUnreachable`.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ class BlobForward:
     Attributes:
         host: The blob store's host name, as its certificate says.
         port: Its TCP port.
-        address: What the forwarder dials for it: a name or address that the VM resolves, or `host-
-            gateway` for the VM itself.
+        address: What the forwarder dials for it: a name or address that the VM resolves, or
+            `host-gateway` for the VM itself.
         image: The image the forwarder runs in; any with Python.
     """
 
@@ -75,7 +75,6 @@ class ContainerSpec:
         name: The container's name; Docker's refusal of a second one is the lock.
         image: Image reference by digest.
         command: The command; what the job does arrives on standard input.
-        environment: Plain settings, never secrets.
         mounts: Volumes; those that are not read-only are prepared for the job's user before the start.
         storage: The blob store to reach, or None for no network at all.
         limits: CPU, memory and the like.
@@ -85,7 +84,6 @@ class ContainerSpec:
     name: str
     image: str
     command: tuple[str, ...]
-    environment: Mapping[str, str] = field(default_factory=dict)
     mounts: tuple[Mount, ...] = ()
     storage: BlobForward | None = None
     limits: Limits = DEFAULT_LIMITS
@@ -165,6 +163,7 @@ class EdgeHost(Protocol):
 
         Raises:
             ImageMissing: The site does not have the image.
+            BadRequest: The site no longer has a volume, or the part of one, that an earlier step left.
         """
 
     async def start(self, spec: ContainerSpec, payload: bytes) -> None:
@@ -185,7 +184,7 @@ class EdgeHost(Protocol):
         """Remove the container, stopped or not; its volumes stay. Nothing when there is none."""
 
     async def rename(self, name: str, new_name: str) -> None:
-        """Give the container another name."""
+        """Give the container another name. Nothing when there is none."""
 
     async def read_file(self, name: str, path: str) -> bytes | None:
         """A small file of a container, running or not; None when there is none."""

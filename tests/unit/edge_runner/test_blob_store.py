@@ -6,7 +6,8 @@ import pytest
 from tests.standins.blob_server import Answer, scripted_server
 from tests.standins.certificates import certificates
 
-from edge_runner.blob_store import BlobStore, RetryPolicy, StoreAccess
+from edge_runner.blob_access import StoreAccess
+from edge_runner.blob_store import BlobStore, RetryPolicy
 from edge_runner.protocol import StepError
 
 SAS = "sv=2019-02-02&sr=c&sp=rl&st=2013-01-01T00:00:00Z&se=2013-01-02T00:00:00Z&spr=https&sig=SECRET"
@@ -149,7 +150,11 @@ def test_store_that_is_not_there_is_unavailable():
             "'b' in box was replaced or deleted after the snapshot",
         ),
         (error(404, "BlobNotFound"), "DataChanged", "'b' in box was replaced or deleted after the snapshot"),
-        (error(404, "ContainerNotFound"), "StoreRefused", "does not exist; correct the container's name"),
+        (
+            error(404, "ContainerNotFound"),
+            "StoreRefused",
+            "does not exist; correct `container` in the DAG file",
+        ),
         (
             error(400, "InvalidHeaderValue"),
             "StoreRefused",

@@ -82,7 +82,7 @@ def test_checkpoints_and_metrics_of_an_earlier_try_are_found_and_its_half_model_
         ("import torch_that_is_not_there", {}, "TrainingFailed", "add the missing package"),
         ("", {}, "NoModel", "left no MLmodel in EDGE_MODEL_DIR"),
         ("import time; time.sleep(100)", {"time_limit_s": 1}, "TimeLimit", "longer than its limit of 1 s"),
-        ("", {"script": "fit.py"}, "BadRequest", "no script 'fit.py'; correct `script`"),
+        ("", {"script": "fit.py"}, "BadRequest", "no script 'fit.py'; correct `training_script`"),
         ("", {"script": "../../etc/passwd"}, "BadRequest", "no script"),
     ],
 )

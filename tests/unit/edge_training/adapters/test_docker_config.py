@@ -17,7 +17,6 @@ SPEC = ContainerSpec(
     name="edge-train-1",
     image="runtime@sha256:1",
     command=("python3", "-c", "pass"),
-    environment={"LANG": "C.UTF-8"},
     mounts=(Mount("edge-train-1", "/edge/job", read_only=False), PART),
     limits=LIMITS,
     labels={"edge-training.step": "train"},
@@ -55,7 +54,6 @@ def test_a_job_reads_its_work_from_standard_input_once():
     assert (config["OpenStdin"], config["AttachStdin"], config["StdinOnce"]) == (True, True, True)
     assert config["Entrypoint"] == []
     assert config["Cmd"] == ["python3", "-c", "pass"]
-    assert config["Env"] == ["LANG=C.UTF-8"]
 
 
 def test_code_lives_in_memory_where_nothing_can_be_executed_from_by_others():
