@@ -21,9 +21,9 @@ def main(dirs: Dirs) -> int:
     Returns:
         The container's exit code: `EXIT_SUCCEEDED` or `EXIT_REFUSED`.
     """
+    (dirs.job / protocol.RESULT_NAME).unlink(missing_ok=True)  # an earlier try's must not speak for this one
     message = protocol.read_message((dirs.code / protocol.REQUEST_NAME).read_bytes(), "the request")
     step = str(message["step"])
-    (dirs.job / protocol.RESULT_NAME).unlink(missing_ok=True)
     secrets = take_secrets(dirs)
     try:
         value = run_step(step, message["request"], secrets, dirs)

@@ -89,13 +89,12 @@ def choose_platform(index: Mapping[str, Any], architecture: str, system: str = "
     )
 
 
-def labels_of(model_name: str, training_key: str, bundle_digest: str) -> dict[str, str]:
+def labels_of(model_name: str, bundle_digest: str) -> dict[str, str]:
     """The labels that tell where an image comes from; all of them follow from its inputs."""
     return {
         "org.opencontainers.image.title": model_name,
         **identity.labels(
             model=model_name,
-            training_key=training_key,
             bundle_digest=bundle_digest,
             builder_version=BUILDER_VERSION,
         ),

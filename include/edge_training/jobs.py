@@ -31,6 +31,7 @@ from edge_training.ports.edge_host import (
 
 RUNNER_FOLDER = Path(edge_runner.__file__).parent
 OWNER_PATH = f"{protocol.JOB_VOLUME_DIR}/owner.json"
+RESULT_PATH = f"{protocol.JOB_DIR}/{protocol.RESULT_NAME}"
 LAST_LINES = 50
 SIGNAL_EXIT_CODES = {137: "SIGKILL", 143: "SIGTERM"}
 
@@ -121,9 +122,9 @@ def pack(files: Mapping[str, bytes]) -> bytes:
 async def ensure_started(host: EdgeHost, job: EdgeJob, owner: str) -> ContainerState:
     """Bring the job's container to running or finished, without ever making a second one.
 
-    Absent: create it. Created, never started: start it. Running or exited well: adopt it. Exited badly: set
-    it aside and start anew on the same volume, so that checkpoints are found. The owner is recorded first:
-    a killed try that comes late must not stop what the new one starts.
+    Absent: create it. Created, never started: start it. Running, or exited well with a result: adopt it.
+    Anything else: set it aside and start anew on the same volume, so that checkpoints are found. The owner is
+    recorded first: a killed try that comes late must not stop what the new one starts.
 
     Args:
         host: The site.
@@ -131,8 +132,8 @@ async def ensure_started(host: EdgeHost, job: EdgeJob, owner: str) -> ContainerS
         owner: Who watches the job from now on; see `stop_if_owned`.
     """
     state = await host.inspect(job.name)
-    if state is not None and finished_badly(state):
-        await set_aside(host, job.name)
+    if state is not None and await is_spent(host, state):
+        await set_aside(host, state)
         state = None
     spec = job.container()
     if state is None:
@@ -144,6 +145,16 @@ async def ensure_started(host: EdgeHost, job: EdgeJob, owner: str) -> ContainerS
         await host.start(spec, job.payload())
         state = await existing(host, job.name)
     return state
+
+
+async def is_spent(host: EdgeHost, state: ContainerState) -> bool:
+    """Whether the container has ended without a result that this release can take over."""
+    if state.status != "exited" or finished_badly(state):
+        return finished_badly(state)
+    try:
+        return decode_result(await host.read_file(state.name, RESULT_PATH)) is None
+    except errors.ProtocolMismatch:
+        return True
 
 
 def finished_badly(state: ContainerState) -> bool:
@@ -165,14 +176,16 @@ async def existing(host: EdgeHost, name: str) -> ContainerState:
     return state
 
 
-async def set_aside(host: EdgeHost, name: str) -> None:
+async def set_aside(host: EdgeHost, failed: ContainerState) -> None:
     """Rename a failed container to the first free name, so that it can be examined and does not block the
     next try.
+
+    By its id: under its name there may by now be the container that another try has started.
     """
     number = 1
-    while await host.inspect(identity.set_aside_name(name, number)) is not None:
+    while await host.inspect(identity.set_aside_name(failed.name, number)) is not None:
         number += 1
-    await host.rename(name, identity.set_aside_name(name, number))
+    await host.rename(failed.id, identity.set_aside_name(failed.name, number))
 
 
 async def stop_if_owned(host: EdgeHost, name: str, owner: str, grace_s: int) -> bool:
@@ -200,11 +213,13 @@ async def follow(host: EdgeHost, name: str, since: str, emit: Callable[[str], ob
     Yields:
         The stamp of each line once it was passed on, to go on from after a lost connection.
     """
+    last = since
     async for line in host.logs(name, since, follow=True):
+        # Held against the start, not the line before: stdout and stderr may swap places or share a stamp.
         if line.time > since:
-            since = line.time
             emit(line.text)
-            yield since
+            last = max(last, line.time)
+            yield last
     await host.wait(name)
 
 
@@ -215,7 +230,7 @@ async def collect(host: EdgeHost, name: str) -> dict[str, Any]:
         EdgeError: The one that says why there is no value.
     """
     state = await existing(host, name)
-    raw = await host.read_file(name, f"{protocol.JOB_DIR}/{protocol.RESULT_NAME}")
+    raw = await host.read_file(name, RESULT_PATH)
     result = decode_result(raw)
     if state.exit_code == protocol.EXIT_SUCCEEDED and result is not None and result["outcome"] == "succeeded":
         return dict(result["value"])

@@ -67,4 +67,5 @@ class Window:
         return [(self.holdout - timedelta(days=back)).isoformat() for back in range(self.days, 0, -1)]
 
     def __str__(self) -> str:
-        return f"{self.training_keys[0]}/{self.holdout.isoformat()}"
+        """The first and the last day that are trained on."""
+        return f"{self.training_keys[0]}/{self.training_keys[-1]}"

@@ -92,7 +92,9 @@ class ModelProject:
         return self.prefix.format(partition=key)
 
     def code(self) -> dict[str, bytes]:
-        """The folder's files, by relative path.
+        """The files that training and evaluation are made of, by relative path.
+
+        The contract, which is checked before them, and texts for people are not among them.
 
         Raises:
             BadRequest: There is no such folder.
@@ -101,7 +103,8 @@ class ModelProject:
             raise BadRequest(
                 f"The model's folder {self.folder} does not exist; correct `folder` in the DAG file."
             )
-        return identity.read_code(self.folder)
+        files = identity.read_code(self.folder)
+        return {path: files[path] for path in files if path != self.contract and not path.endswith(".md")}
 
     def contract_text(self) -> str:
         """The contract's text.

@@ -12,7 +12,6 @@ from local_site.errors import LocalSiteError
 
 CALL_LIMIT_S = 30.0
 PAGE_SIZE = 100
-CONFLICT = 409
 
 
 class AirflowApi:

@@ -43,7 +43,6 @@ def connections(info: SiteInfo) -> dict[str, dict[str, Any]]:
                     "api_version": info.blob_api_version,
                     "ca_pem": ca_pem,
                     "forward_address": info.blob_forward_address,
-                    "container": info.blob_container,
                 }
             ),
         },

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -27,7 +27,7 @@ from local_site.site import Site
 
 TRAINING = "train_flight_delay"
 DEPLOYMENT = "deploy_flight_delay"
-FIRST, LAST = "2013-02-01", "2013-02-03"
+FIRST, LAST = date(2013, 2, 1), date(2013, 2, 3)
 PARSE_LIMIT_S = 120
 RUN_LIMIT_S = 1200
 DEPLOY_LIMIT_S = 300
@@ -179,12 +179,11 @@ def train(api: AirflowApi) -> list[dict[str, Any]]:
         api.unpause(dag_id)
     api.cancel_active_backfills(TRAINING)
     CONSOLE.print(f"\nBackfill of {FIRST} to {LAST} through the scheduler")
-    since = api.backfill(TRAINING, FIRST, LAST, {"deploy": "newer"})
-    days = range(int(FIRST[-2:]), int(LAST[-2:]) + 1)
-    partitions = {f"{FIRST[:-2]}{day:02d}" for day in days}
+    since = api.backfill(TRAINING, FIRST.isoformat(), LAST.isoformat(), {"deploy": "newer"})
+    partitions = {(FIRST + timedelta(days=day)).isoformat() for day in range((LAST - FIRST).days + 1)}
     runs = Watch(api, TRAINING, partitions, since).until_ended(RUN_LIMIT_S)
     CONSOLE.print("\nDeployment of the newest")
-    Watch(api, DEPLOYMENT, {LAST}, since).until_ended(DEPLOY_LIMIT_S)
+    Watch(api, DEPLOYMENT, {LAST.isoformat()}, since).until_ended(DEPLOY_LIMIT_S)
     return runs
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tarfile
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -35,7 +35,7 @@ class RegistryLogin:
 
     host: str
     user: str
-    password: str
+    password: str = field(repr=False)
     ca_file: Path
 
     @property

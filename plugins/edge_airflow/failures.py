@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable
 from functools import wraps
@@ -19,7 +20,8 @@ R = TypeVar("R")
 def ends_with_a_sentence(method: Callable[P, R]) -> Callable[P, R]:
     """Turn an `EdgeError` into the Airflow exception that fits, with the sentence as its whole message.
 
-    The sentence is also a line of the task's log, above Airflow's own report of the exception.
+    The sentence is also a line of the task's log, above Airflow's own report of the exception; the report
+    of a refusal stands below it.
     """
 
     @wraps(method)
@@ -29,6 +31,8 @@ def ends_with_a_sentence(method: Callable[P, R]) -> Callable[P, R]:
         except EdgeError as error:
             failure = airflow_exception(error)
             LOG.error("%s", failure)
+            if error.details:
+                LOG.error("%s", json.dumps(error.details, indent=2))
             raise failure from None
 
     return wrapper

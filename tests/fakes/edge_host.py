@@ -12,6 +12,7 @@ import io
 import itertools
 import json
 import tarfile
+import uuid
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -57,6 +58,7 @@ class Container:
     """One row of the container table."""
 
     spec: ContainerSpec | ServiceSpec
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
     status: Status = "created"
     exit_code: int = 0
     out_of_memory: bool = False
@@ -98,6 +100,7 @@ class InMemoryEdgeHost:
         if found is None:
             return None
         return ContainerState(
+            id=found.id,
             name=name,
             status=found.status,
             exit_code=found.exit_code,
@@ -185,9 +188,10 @@ class InMemoryEdgeHost:
         if found := self.containers.pop(name, None):
             found.ended.set()
 
-    async def rename(self, name: str, new_name: str) -> None:
+    async def rename(self, name_or_id: str, new_name: str) -> None:
         """See `EdgeHost.rename`."""
-        if name not in self.containers:
+        name = next((n for n, known in self.containers.items() if name_or_id in (n, known.id)), None)
+        if name is None:
             return
         if new_name in self.containers:
             raise SiteRefused(f"The name {new_name} is taken.")

@@ -118,6 +118,7 @@ def container_state(shown: Mapping[str, Any]) -> ContainerState:
         binding for found in (shown["NetworkSettings"].get("Ports") or {}).values() for binding in found or []
     ]
     return ContainerState(
+        id=shown["Id"],
         name=shown["Name"].lstrip("/"),
         status="running"
         if status in RUNNING_STATES

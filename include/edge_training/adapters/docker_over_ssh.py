@@ -7,6 +7,7 @@ beyond sshd.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from http import HTTPStatus
@@ -20,7 +21,14 @@ import asyncssh
 from edge_training.adapters import docker_config
 from edge_training.adapters.ssh import LOOPBACK, SshTarget, connected, forwarded_port, forwarded_socket
 from edge_training.adapters.storage_network import CONFLICT, NETWORK, NOT_FOUND, storage_hosts
-from edge_training.errors import BadRequest, ImageMissing, JobInterrupted, SiteRefused, SiteUnreachable
+from edge_training.errors import (
+    BadRequest,
+    ImageMissing,
+    JobInterrupted,
+    RegistryUnavailable,
+    SiteRefused,
+    SiteUnreachable,
+)
 from edge_training.ports.edge_host import (
     ContainerSpec,
     ContainerState,
@@ -37,6 +45,12 @@ PROBE_LIMITS = aiohttp.ClientTimeout(total=10)
 DELIVERY_LIMIT_S = 120
 CHUNK_BYTES = 2**18
 SERVER_ERROR = 500
+OUT_OF_REACH = re.compile(
+    r"dial tcp|no such host|connection (refused|reset)|timeout|deadline exceeded|EOF"
+    r"|50[0234] |Internal Server Error|Bad Gateway|Service Unavailable|toomanyrequests",
+    re.IGNORECASE,
+)
+"""What Docker says when the registry, not the request, is at fault."""
 NO_SUCH_DIRECTORY = "bind source path does not exist"
 
 
@@ -95,10 +109,10 @@ class DockerOverSsh:
             try:
                 progress = await self._docker.images.pull(reference, auth=auth)
             except aiodocker.DockerError as error:
-                raise image_missing(reference, error.message) from None
+                raise pull_failure(reference, error.message) from None
         failed = [str(line["error"]) for line in progress if "error" in line]
         if failed:
-            raise image_missing(reference, failed[0])
+            raise pull_failure(reference, failed[0])
 
     async def _has_image(self, reference: str) -> bool:
         try:
@@ -195,9 +209,9 @@ class DockerOverSsh:
         with self._translated(), ignored(NOT_FOUND, CONFLICT):
             await self._container(name).delete(force=True)
 
-    async def rename(self, name: str, new_name: str) -> None:
+    async def rename(self, name_or_id: str, new_name: str) -> None:
         with self._translated(), ignored(NOT_FOUND):
-            await self._container(name).rename(new_name)
+            await self._container(name_or_id).rename(new_name)
 
     async def read_file(self, name: str, path: str) -> bytes | None:
         with self._translated():
@@ -290,6 +304,15 @@ def ignored(*statuses: int) -> Iterator[None]:
     except aiodocker.DockerError as error:
         if error.status not in statuses:
             raise
+
+
+def pull_failure(reference: str, reason: str) -> ImageMissing | RegistryUnavailable:
+    """Why a pull failed: a registry out of reach may answer the next try, a refusal will not change."""
+    if OUT_OF_REACH.search(reason):
+        return RegistryUnavailable(
+            f"The site cannot reach the registry of {reference} ({reason}); check the network between them."
+        )
+    return image_missing(reference, reason)
 
 
 def image_missing(reference: str, reason: str) -> ImageMissing:

@@ -4,7 +4,6 @@ blob store.
 
 from __future__ import annotations
 
-import hashlib
 import ipaddress
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import aiodocker
 
 import edge_runner
 from edge_training.adapters import docker_config
-from edge_training.identity import labels
+from edge_training.identity import digest_of, labels
 from edge_training.ports.edge_host import JOB_USER_ID, BlobForward, Limits
 
 NETWORK = "edge-storage"
@@ -76,9 +75,9 @@ async def ensure_forwarder(docker: aiodocker.Docker, forward: BlobForward) -> st
 
 
 def forwarder_name(forward: BlobForward) -> str:
-    """One forwarder per address: another blob store gets another one."""
-    identity = f"{forward.host}:{forward.port}={forward.address}"
-    return f"edge-storage-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
+    """One forwarder per blob store, image and release: whatever it is made of names it."""
+    made_of = {"host": forward.host, "config": forwarder_config(forward)}
+    return f"edge-storage-{digest_of(made_of)[:12]}"
 
 
 def forwarder_config(forward: BlobForward) -> dict[str, Any]:

@@ -113,8 +113,9 @@ class ServiceSpec:
 
 @dataclass(frozen=True)
 class ContainerState:
-    """What Docker says of a container."""
+    """What Docker says of a container; `id` stays its own when `name` is given to another one."""
 
+    id: str
     name: str
     status: Status
     exit_code: int
@@ -183,7 +184,7 @@ class EdgeHost(Protocol):
     async def remove(self, name: str) -> None:
         """Remove the container, stopped or not; its volumes stay. Nothing when there is none."""
 
-    async def rename(self, name: str, new_name: str) -> None:
+    async def rename(self, name_or_id: str, new_name: str) -> None:
         """Give the container another name. Nothing when there is none."""
 
     async def read_file(self, name: str, path: str) -> bytes | None:

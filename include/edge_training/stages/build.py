@@ -19,7 +19,6 @@ def build(
     serving_image: str,
     repository: str,
     model_name: str,
-    training_key: str,
     architecture: str = "amd64",
 ) -> dict[str, Any]:
     """Make the serving image of a bundle, or find that it is there.
@@ -30,7 +29,6 @@ def build(
         serving_image: The serving runtime, `host/repository@sha256:...`.
         repository: Where the image goes, below the registry's host.
         model_name: For the labels.
-        training_key: For the labels.
         architecture: Which variant of the runtime, when it has several.
 
     Returns:
@@ -48,7 +46,7 @@ def build(
     base = _platform_manifest(images, runtime, architecture)
     base_content = json.loads(base.content)
     layer = image_layer.model_layer(bundle)
-    labels = image_layer.labels_of(model_name, training_key, bundle.stem)
+    labels = image_layer.labels_of(model_name, bundle.stem)
     base_config = json.loads(images.get_blob(runtime.repository, base_content["config"]["digest"]))
     config = image_layer.bytes_blob(image_layer.extend_config(base_config, layer, labels))
     manifest = image_layer.extend_manifest(base_content, base.media_type, config, layer)

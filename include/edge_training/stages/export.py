@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from edge_runner.listing import BUNDLE_NAME
+from edge_runner.listing import BUNDLE_NAME, ListedFile
 from edge_runner.protocol import JOB_DIR
 from edge_training.bundle import check_listing, receive
 from edge_training.identity import container_name, step_key
@@ -37,16 +37,22 @@ def job(run: PipelineRun, training_key: str, evaluation_job: str) -> EdgeJob:
     )
 
 
-async def fetch(
-    host: EdgeHost, job_name: str, value: Mapping[str, Any], run: PipelineRun, store: Path
-) -> Path:
+def listed(run: PipelineRun, value: Mapping[str, Any]) -> list[ListedFile]:
+    """The files that the job wants to let out, once the worker too finds that they may leave.
+
+    Raises:
+        ExportRefused: One of them may not.
+    """
+    return check_listing(value["files"], run.project.may_leave, run.project.max_bundle_bytes)
+
+
+async def fetch(host: EdgeHost, job_name: str, files: Sequence[ListedFile], store: Path) -> Path:
     """Stream the bundle out of the site, every file held against the list.
 
     Args:
         host: The site.
         job_name: The export job's container.
-        value: What that job handed on.
-        run: The run; its project says what may leave.
+        files: What may leave, from `listed`.
         store: Where bundles are kept.
 
     Returns:
@@ -55,5 +61,4 @@ async def fetch(
     Raises:
         ExportRefused: Something that is not on the list wanted to leave.
     """
-    files = check_listing(value["files"], run.project.may_leave, run.project.max_bundle_bytes)
     return await receive(host.stream_directory(job_name, BUNDLE_DIR), files, store)

@@ -22,7 +22,7 @@ class Lineage:
     Attributes:
         data_digest: SHA-256 of the manifest.
         partition: The partition's key.
-        window: The first day it was trained on and the holdout, such as `2013-01-18/2013-02-01`.
+        window: The first and the last day it was trained on, such as `2013-01-18/2013-01-31`.
         code_digest: SHA-256 of the training code.
         git_commit: Commit of the checkout, or `unknown`.
         training_image: Training runtime by digest.

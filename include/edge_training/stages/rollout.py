@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 from typing import Literal, cast, get_args
 
-from edge_training.errors import BadRequest, ModelRegistryRefused, RolloutFailed
+from edge_training.errors import BadRequest, EdgeError, ModelRegistryRefused, RolloutFailed
 from edge_training.identity import candidate_name, labels, previous_name, service_name
 from edge_training.jobs import last_lines
 from edge_training.ports.edge_host import ContainerState, EdgeHost, RegistryLogin, ServiceSpec
@@ -124,14 +124,16 @@ async def prove_candidate(host: EdgeHost, spec: ServiceSpec, health_limit_s: flo
 
 
 async def swap(host: EdgeHost, spec: ServiceSpec, health_limit_s: float) -> None:
-    """Put the new service in the old one's place, or the old one back."""
+    """Put the new service in the old one's place, or the old one back when the new one does not serve, be it
+    unhealthy or kept from starting by the engine (say, its port is taken).
+    """
     if await host.inspect(spec.name) is not None:
         await host.stop(spec.name, STOP_GRACE_S)
         await host.rename(spec.name, previous_name(spec.name))
-    state = await host.run_service(spec)
     try:
+        state = await host.run_service(spec)
         await require_health(host, state, spec, health_limit_s)
-    except RolloutFailed:
+    except EdgeError:
         await host.remove(spec.name)
         await restore(host, spec)
         raise

@@ -18,7 +18,7 @@ from edge_airflow.hooks.site import SiteHook
 from edge_airflow.operators.documented import DocumentedOperator
 from edge_airflow.triggers.edge_job import EdgeJobTrigger
 from edge_training import jobs, partitions
-from edge_training.errors import JobInterrupted
+from edge_training.errors import EdgeError, error_of_kind
 from edge_training.jobs import EdgeJob
 from edge_training.ports.edge_host import EdgeHost
 from edge_training.project import ModelProject
@@ -98,8 +98,8 @@ class EdgeJobOperator(DocumentedOperator):
         self, context: Context, event: Mapping[str, Any], job_name: str, lineage: dict[str, Any]
     ) -> dict[str, Any]:
         """Take the result of the job that the trigger watched."""
-        if "error" in event:
-            raise JobInterrupted(event["error"])
+        if error := event.get("error"):
+            raise error_of_kind(error["kind"], error["message"], {})
         return asyncio.run(self._resume(self.pipeline_run(context), job_name, lineage))
 
     def on_kill(self) -> None:
@@ -108,7 +108,7 @@ class EdgeJobOperator(DocumentedOperator):
         """
         if not self._job_name:
             return
-        stopper = threading.Thread(target=lambda: asyncio.run(self._stop()))
+        stopper = threading.Thread(target=self._stop_or_say_why_not)
         stopper.start()
         stopper.join(GRACE_S * 2)
 
@@ -170,6 +170,12 @@ class EdgeJobOperator(DocumentedOperator):
     ) -> dict[str, Any]:
         value = await self.finish(host, run, job_name, await jobs.collect(host, job_name))
         return {"job": job_name, **lineage, **value}
+
+    def _stop_or_say_why_not(self) -> None:
+        try:
+            asyncio.run(self._stop())
+        except EdgeError as error:
+            self.log.error("%s could not be stopped: %s", self._job_name, error)
 
     async def _stop(self) -> None:
         async with SiteHook(self.site).connect() as host:

@@ -18,6 +18,9 @@ from edge_airflow.operators.registries import DEFAULT_MODEL_REGISTRY
 from edge_training.errors import BadRequest
 from edge_training.stages import rollout
 
+EVENT_FIELDS = {"model_name", "model_version", "image", "partition", "deploy"}
+"""What push_image writes into the event of the image's Asset."""
+
 
 class DecideRolloutOperator(DocumentedOperator):
     """Reads the event that a training left, and skips the rest unless it asks for a deployment that makes
@@ -54,7 +57,7 @@ def latest_event(context: Context, image: Asset) -> dict[str, Any]:
         BadRequest: Nothing started this run but a hand.
     """
     events = context["triggering_asset_events"].get(image, [])
-    if not events:
+    if not events or not (events[-1].extra or {}).keys() >= EVENT_FIELDS:
         raise BadRequest(
             "This run was started without an image; run the training DAG with deploy=always instead."
         )

@@ -109,11 +109,12 @@ class ExportModelOperator(EdgeJobOperator):
         self, host: EdgeHost, run: PipelineRun, job_name: str, value: dict[str, Any]
     ) -> dict[str, Any]:
         """List what leaves, then let exactly that through the door."""
-        for file in value["files"]:
+        files = export.listed(run, value)
+        for file in files:
             self.log.info("leaves the site: %(path)s, %(size)d bytes, sha256 %(sha256)s", file)
-        path = await export.fetch(host, job_name, value, run, Path(self.bundle_store))
+        path = await export.fetch(host, job_name, files, Path(self.bundle_store))
         self.log.info("All of it has arrived, and nothing else, as bundle %s.", path.stem)
-        return {"bundle_digest": path.stem, "size_bytes": value["size_bytes"], "files": len(value["files"])}
+        return {"bundle_digest": path.stem, "size_bytes": value["size_bytes"], "files": len(files)}
 
 
 class VerifyImageOperator(EdgeJobOperator):

@@ -162,14 +162,7 @@ class BuildImageOperator(DocumentedOperator):
         version = registered_version(registry, self.registration)
         bundle = registry.fetch(version, Path(self.bundle_store))
         images = ImageRegistryHook(self.registry_conn_id).client()
-        return build.build(
-            images,
-            bundle,
-            self.serving_image,
-            f"edge/{self.model.name}",
-            self.model.name,
-            self.registration["training_key"],
-        )
+        return build.build(images, bundle, self.serving_image, f"edge/{self.model.name}", self.model.name)
 
 
 def registered_version(registry: ModelRegistry, registration: Any) -> ModelVersion:

@@ -11,7 +11,7 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from edge_airflow.hooks.site import SiteHook
-from edge_training.errors import Final, JobInterrupted, Transient
+from edge_training.errors import EdgeError, Final, JobInterrupted, Transient
 from edge_training.jobs import follow, stop_if_owned
 
 FIRST_PAUSE_S = 1.0
@@ -55,14 +55,13 @@ class EdgeJobTrigger(BaseTrigger):
                 async for _ in self._follow():
                     pause_s, last_contact = FIRST_PAUSE_S, time.monotonic()
             except (JobInterrupted, Final) as error:
-                yield TriggerEvent({"error": str(error)})
+                yield ended_by(error)
                 return
             except Transient as error:
                 self.log.warning("%s", error)
                 if time.monotonic() - last_contact > self.out_of_reach_limit_s:
-                    yield TriggerEvent(
-                        {"error": f"{error} It was out of reach for more than {self.out_of_reach_limit_s} s."}
-                    )
+                    limit_s = self.out_of_reach_limit_s
+                    yield ended_by(type(error)(f"{error} It was out of reach for more than {limit_s} s."))
                     return
             else:
                 yield TriggerEvent({})
@@ -82,3 +81,8 @@ class EdgeJobTrigger(BaseTrigger):
         """Stop the container unless a newer try of the task has adopted it."""
         async with await SiteHook(self.site).aconnect() as host:
             await stop_if_owned(host, self.container, self.owner, self.grace_s)
+
+
+def ended_by(error: EdgeError) -> TriggerEvent:
+    """The event of a watch that an error ended: its kind, which decides about a retry, and its sentence."""
+    return TriggerEvent({"error": {"kind": type(error).__name__, "message": str(error)}})

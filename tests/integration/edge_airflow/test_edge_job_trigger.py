@@ -76,14 +76,14 @@ async def test_a_site_out_of_reach_for_too_long_is_said_once(site, job, connect_
         closed_port = door.port
     connect_through(closed_port)
     (payload,) = await events(trigger(job("pass"), out_of_reach_limit_s=0))
-    assert "does not answer over SSH" in payload["error"]
-    assert "out of reach for more than 0 s" in payload["error"]
+    assert "does not answer over SSH" in payload["error"]["message"]
+    assert "out of reach for more than 0 s" in payload["error"]["message"]
 
 
 async def test_a_job_that_somebody_removed_is_said_at_once(job, connect_through):
     connect_through()
     (payload,) = await events(trigger(job("pass")))
-    assert "the next try starts it again" in payload["error"]
+    assert "the next try starts it again" in payload["error"]["message"]
 
 
 async def test_a_kill_stops_the_job_of_its_own_try_only(site, job, connect_through):

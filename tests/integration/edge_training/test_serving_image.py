@@ -83,9 +83,7 @@ def registry(site) -> OciRegistry:
 @pytest.fixture(scope="module")
 def served(site, registry, trained, bundle) -> Served:
     """The image, built and not tagged."""
-    value = build(
-        registry, bundle, site.serving_image, f"test/{uuid.uuid4().hex[:12]}", "flight_delay", "k" * 64
-    )
+    value = build(registry, bundle, site.serving_image, f"test/{uuid.uuid4().hex[:12]}", "flight_delay")
     predictions = evaluate.predict(trained.inputs / "train" / "model", {"dataframe_split": ROWS})
     probe = {"inputs": {"dataframe_split": ROWS}, "predictions": predictions}
     return Served(value["image"], server_command(registry, value["image"]), probe)
@@ -176,7 +174,7 @@ def test_an_image_that_answers_otherwise_is_refused(container, served):
 def test_building_again_sends_nothing_and_gives_the_same_digest(site, registry, bundle, served):
     repository = ImageReference.parse(served.image).repository
 
-    again = build(registry, bundle, site.serving_image, repository, "flight_delay", "k" * 64)
+    again = build(registry, bundle, site.serving_image, repository, "flight_delay")
 
     assert again["image"] == served.image
     assert again["built"] is False

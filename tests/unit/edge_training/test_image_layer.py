@@ -26,7 +26,7 @@ BASE_MANIFEST = {
     "config": {"mediaType": "config", "digest": "sha256:old", "size": 1},
     "layers": [{"mediaType": "layer", "digest": "sha256:base", "size": 2}],
 }
-LABELS = image_layer.labels_of("flight_delay", "k" * 64, "b" * 64)
+LABELS = image_layer.labels_of("flight_delay", "b" * 64)
 
 
 @pytest.fixture

@@ -21,9 +21,10 @@ from edge_training.jobs import (
     ensure_started,
     failure,
     finished_badly,
+    follow,
     stop_if_owned,
 )
-from edge_training.ports.edge_host import ContainerState, Mount
+from edge_training.ports.edge_host import ContainerState, LogLine, Mount
 
 IMAGE = f"registry.example/edge/training@sha256:{'1' * 64}"
 JOB = EdgeJob(
@@ -42,6 +43,7 @@ PLAIN = EdgeJob(step="train", key="cd" * 32, image=IMAGE, request={})
 
 def state(**changes) -> ContainerState:
     known = {
+        "id": "1",
         "name": "edge-train-1",
         "status": "exited",
         "exit_code": 1,
@@ -199,3 +201,55 @@ async def test_a_success_message_of_a_container_that_failed_afterwards_does_not_
     await ensure_started(host, PLAIN, "owner")
     with pytest.raises(errors.StepCrashed, match="exit code 9"):
         await collect(host, PLAIN.name)
+
+
+async def test_two_tries_that_find_the_same_failure_set_it_aside_once():
+    host = InMemoryEdgeHost({IMAGE})
+    host.outcomes[PLAIN.name] = [Outcome(exit_code=1), Outcome(runs=True), Outcome(runs=True)]
+    await ensure_started(host, PLAIN, "first")
+
+    class Late(InMemoryEdgeHost):
+        """Between this worker's first look and its next call, another one does the whole of it."""
+
+        done = False
+
+        async def inspect(self, name):
+            state = await super().inspect(name)
+            if not Late.done and name == PLAIN.name:
+                Late.done = True
+                await ensure_started(host, PLAIN, "second")
+            return state
+
+    late = Late(set())
+    vars(late).update(vars(host))
+    await ensure_started(late, PLAIN, "third")
+    running = [n for n, c in host.containers.items() if c.status == "running"]
+    assert running == [PLAIN.name]
+
+
+async def test_lines_of_two_streams_that_swap_places_are_both_shown():
+    class Swapped(InMemoryEdgeHost):
+        async def logs(self, name, since, follow):
+            for stamp, text in (("2", "out"), ("1", "err"), ("2", "tie")):
+                yield LogLine(stamp, text)
+
+        async def wait(self, name):
+            return None
+
+    said = []
+    stamps = [stamp async for stamp in follow(Swapped(set()), "x", "", said.append)]
+    assert said == ["out", "err", "tie"]
+    assert stamps[-1] == "2"
+
+
+@pytest.mark.parametrize(
+    "result", [None, json.dumps({"protocol": 0, "outcome": "succeeded", "value": {}}).encode()]
+)
+async def test_a_success_nobody_can_read_does_not_block_the_next_try(result):
+    host = InMemoryEdgeHost({IMAGE})
+    host.outcomes[PLAIN.name] = [Outcome(result=result), Outcome(result=success({"a": 1}))]
+    await ensure_started(host, PLAIN, "first")
+    with pytest.raises(errors.Final):
+        await collect(host, PLAIN.name)
+    await ensure_started(host, PLAIN, "second")
+    assert await collect(host, PLAIN.name) == {"a": 1}

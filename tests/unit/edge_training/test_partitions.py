@@ -50,7 +50,7 @@ def test_a_window_is_the_days_before_its_holdout(key, days, first, last):
     assert (keys[0], keys[-1], len(keys)) == (first, last, days)
     assert keys == sorted(keys)
     assert key not in keys
-    assert str(window) == f"{first}/{key}"
+    assert str(window) == f"{first}/{window.training_keys[-1]}"
 
 
 @pytest.mark.parametrize("days", [0, -1, MAX_WINDOW_DAYS + 1])

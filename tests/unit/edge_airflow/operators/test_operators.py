@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from edge_airflow.operators.base import EdgeJobOperator
 from edge_airflow.operators.data import SnapshotDataOperator, StageDataOperator, WaitForPartitionOperator
-from edge_airflow.operators.deploy import latest_event
+from edge_airflow.operators.deploy import EVENT_FIELDS, latest_event
 from edge_airflow.operators.model import TrainModelOperator
 from edge_training.errors import BadRequest
 from edge_training.project import ModelProject
@@ -73,8 +73,9 @@ def test_a_connection_without_a_host_key_ends_at_once(model, monkeypatch):
 
 def test_a_trigger_that_lost_the_site_lets_the_task_try_again(model):
     task = StageDataOperator(task_id="step", model=model, snapshot={})
-    with pytest.raises(AirflowException, match="JobInterrupted: The site was out of reach") as caught:
-        task.resume(context("2013-02-01"), {"error": "The site was out of reach."}, "edge-stage-1", {})
+    event = {"error": {"kind": "SiteUnreachable", "message": "The site was out of reach."}}
+    with pytest.raises(AirflowException, match="SiteUnreachable: The site was out of reach") as caught:
+        task.resume(context("2013-02-01"), event, "edge-stage-1", {})
     assert not isinstance(caught.value, AirflowFailException)
 
 
@@ -136,11 +137,14 @@ def test_killing_a_task_that_has_no_job_yet_is_nothing(model):
 
 def test_a_deployment_follows_the_newest_event():
     image = Asset("delay_image")
-    events = [SimpleNamespace(extra={"model_version": number}) for number in ("3", "4")]
-    assert latest_event({"triggering_asset_events": {image: events}}, image) == {"model_version": "4"}
+    extras = [dict.fromkeys(EVENT_FIELDS, number) for number in ("3", "4")]
+    events = [SimpleNamespace(extra=extra) for extra in extras]
+    assert latest_event({"triggering_asset_events": {image: events}}, image) == extras[-1]
 
 
-@pytest.mark.parametrize("events", [{}, {Asset("delay_image"): []}])
+@pytest.mark.parametrize(
+    "events", [{}, {Asset("delay_image"): []}, {Asset("delay_image"): [SimpleNamespace(extra={})]}]
+)
 def test_a_deployment_that_no_image_started_names_the_remedy(events):
     with pytest.raises(BadRequest, match="run the training DAG with deploy=always instead"):
         latest_event({"triggering_asset_events": events}, Asset("delay_image"))

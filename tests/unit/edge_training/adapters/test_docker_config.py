@@ -92,6 +92,7 @@ def test_a_service_is_published_on_loopback_only(asked, bound):
 
 def shown(**state) -> dict:
     return {
+        "Id": "4f1c",
         "Name": "/edge-train-1",
         "State": {"Status": "exited", "ExitCode": 0, "OOMKilled": False, **state},
         "Config": {"Image": "runtime@sha256:1", "Labels": None},

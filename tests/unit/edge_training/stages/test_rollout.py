@@ -6,7 +6,14 @@ import pytest
 from tests.fakes.edge_host import Crash, CrashingHost, InMemoryEdgeHost
 from tests.fakes.model_registry import InMemoryModelRegistry
 
-from edge_training.errors import BadRequest, ImageMissing, ModelRegistryRefused, RolloutFailed
+from edge_training.errors import (
+    BadRequest,
+    EdgeError,
+    ImageMissing,
+    ModelRegistryRefused,
+    RolloutFailed,
+    SiteUnreachable,
+)
 from edge_training.ports.model_registry import ModelVersion
 from edge_training.stages import rollout
 
@@ -179,3 +186,20 @@ def test_only_what_is_not_older_than_the_champion_is_rolled_out(policy, partitio
 def test_a_version_the_registry_no_longer_has_cannot_become_champion():
     with pytest.raises(ModelRegistryRefused, match="train the partition again"):
         rollout.promote(InMemoryModelRegistry(), "delay", "9")
+
+
+async def test_a_service_that_cannot_be_started_makes_way_for_the_old_one():
+    class PortTaken(InMemoryEdgeHost):
+        async def run_service(self, spec):
+            if spec.host_port == 17891 and spec.name not in self.containers:
+                self._create(spec)
+                raise SiteUnreachable("driver failed: port is already allocated")
+            return await super().run_service(spec)
+
+    host = PortTaken({OLD, NEW})
+    host.healthy = {OLD, NEW}
+    await rollout.roll_out(host, rollout.service("delay", "1", OLD, 17890), None, 0.0)
+    with pytest.raises(EdgeError):
+        await rollout.roll_out(host, rollout.service("delay", "2", NEW, 17891), None, 0.0)
+    running = {n: c.spec.image for n, c in host.containers.items() if c.status == "running"}
+    assert running == {"edge-service-delay": OLD}
