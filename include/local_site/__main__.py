@@ -13,6 +13,7 @@ from local_site.processes import Supervisor
 from local_site.settings import Settings
 from local_site.site import Site, clean, down, layout_of
 
+INTERRUPTED = 130
 CONSOLE = Console(highlight=False)
 
 
@@ -69,6 +70,9 @@ def main() -> int:
     except LocalSiteError as error:
         CONSOLE.print(f"[red]✗[/] {error}", soft_wrap=True)
         return 1
+    except KeyboardInterrupt:
+        CONSOLE.print("Interrupted. `make site` goes on where this stopped, `make down` stops what runs.")
+        return INTERRUPTED
     return 0
 
 

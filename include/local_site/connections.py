@@ -63,5 +63,5 @@ def variables(info: SiteInfo, airflow_dir: Path) -> dict[str, str]:
         "edge_training_image": info.training_image,
         "edge_serving_image": info.serving_image,
         "edge_bundle_store": str(airflow_dir / "bundles"),
-        "edge_service_port": str(info.service_port),
+        "edge_service_port_flight_delay": str(info.service_port),
     }

@@ -32,6 +32,7 @@ PARSE_LIMIT_S = 120
 RUN_LIMIT_S = 1200
 DEPLOY_LIMIT_S = 300
 POLL_S = 1.0
+INTERRUPTED = 130
 MARKS = {"success": "[green]✓[/]", "skipped": "[yellow]-[/]", "failed": "[red]✗[/]"}
 INVENTED_FLIGHT = {
     "carrier": "UA",
@@ -123,12 +124,16 @@ class Watch:
 
 def main() -> int:
     """Run the demo; a failure is one sentence and exit code 1."""
-    settings = Settings.from_environment()
     try:
-        run_demo(settings)
+        run_demo(Settings.from_environment())
     except LocalSiteError as error:
         CONSOLE.print(f"[red]✗[/] {error}")
         return 1
+    except KeyboardInterrupt:
+        CONSOLE.print(
+            "Interrupted. What was started runs on: `make demo` goes on with it, `make down` stops it."
+        )
+        return INTERRUPTED
     return 0
 
 

@@ -6,6 +6,7 @@ LocalSiteError
 ├── DockerUnusable    start Docker, or set EDGE_DOCKER=own as root
 ├── StartFailed       read the log file it names
 ├── BuildFailed       read the log file it names
+├── SettingInvalid    correct the environment variable it names
 └── SiteNotUp         run `make site`
 """
 
@@ -34,6 +35,10 @@ class StartFailed(LocalSiteError):
 
 class BuildFailed(LocalSiteError):
     """A download, an environment or an image could not be made."""
+
+
+class SettingInvalid(LocalSiteError):
+    """An environment variable holds what cannot be used."""
 
 
 class SiteNotUp(LocalSiteError):

@@ -8,9 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from local_site.errors import SettingInvalid
+
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 DEFAULT_PORT_BASE = 17800
 TEST_PORT_OFFSET = 1000
+MAX_PORT_BASE = 64000
 
 DockerChoice = Literal["auto", "own"]
 
@@ -89,7 +92,7 @@ class Settings:
             state_dir=PROJECT_ROOT / environment.get("EDGE_LOCAL_SITE_DIR", ".local_site"),
             dags_dir=PROJECT_ROOT / environment.get("EDGE_DAGS_DIR", "dags"),
             cache_dir=PROJECT_ROOT / environment.get("EDGE_CACHE_DIR", ".cache"),
-            ports=Ports(int(environment.get("EDGE_PORT_BASE", DEFAULT_PORT_BASE))),
+            ports=Ports(port_base(environment.get("EDGE_PORT_BASE", str(DEFAULT_PORT_BASE)))),
             docker=docker,
             base_image=environment.get("EDGE_BASE_IMAGE", "auto"),
         )
@@ -104,3 +107,16 @@ class Settings:
             ports=Ports(settings.ports.base + TEST_PORT_OFFSET),
             docker="own" if os.geteuid() == 0 else settings.docker,
         )
+
+
+def port_base(text: str) -> int:
+    """The first of the site's ports.
+
+    Raises:
+        SettingInvalid: It leaves no room for the site's ports, and those of the tests' site, above it.
+    """
+    if not text.isdigit() or not 1024 <= int(text) <= MAX_PORT_BASE:
+        raise SettingInvalid(
+            f"EDGE_PORT_BASE={text} cannot be used; set a number from 1024 to {MAX_PORT_BASE}."
+        )
+    return int(text)

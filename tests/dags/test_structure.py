@@ -64,7 +64,8 @@ def test_explanations_are_the_tasks_own(training, deployment):
 
 
 def test_tasks_on_the_site_take_a_slot_of_its_pool(training, deployment):
-    assert {task.task_id for task in training.tasks if task.pool == "edge_site"} == ON_SITE
+    waiting = {"wait_for_partition"}  # a few partitions that never come must not block all work
+    assert {task.task_id for task in training.tasks if task.pool == "edge_site"} == ON_SITE - waiting
     assert {task.task_id for task in deployment.tasks if task.pool == "edge_site"} == {"roll_out"}
 
 

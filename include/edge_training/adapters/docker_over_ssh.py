@@ -45,6 +45,7 @@ PROBE_LIMITS = aiohttp.ClientTimeout(total=10)
 DELIVERY_LIMIT_S = 120
 CHUNK_BYTES = 2**18
 SERVER_ERROR = 500
+PORT_TAKEN = re.compile(r"port is already allocated|address already in use")
 OUT_OF_REACH = re.compile(
     r"dial tcp|no such host|connection (refused|reset)|timeout|deadline exceeded|EOF"
     r"|50[0234] |Internal Server Error|Bad Gateway|Service Unavailable|toomanyrequests",
@@ -275,6 +276,10 @@ class DockerOverSsh:
         try:
             yield
         except aiodocker.DockerError as error:
+            if PORT_TAKEN.search(error.message):
+                raise SiteRefused(
+                    f"A port on {self._target} is taken ({error.message}); give the service another one."
+                ) from None
             if error.status >= SERVER_ERROR:
                 raise self._unreachable(error.message) from None
             if error.status == NOT_FOUND:

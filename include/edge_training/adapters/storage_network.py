@@ -4,7 +4,9 @@ blob store.
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
+import time
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,8 @@ UPSTREAM_NAME = "blob-store.upstream"
 HOST_GATEWAY = "host-gateway"
 CONFLICT = 409
 NOT_FOUND = 404
+NETWORK_LIMIT_S = 10.0
+NETWORK_PAUSE_S = 0.1
 FORWARDER_LIMITS = Limits(cpus=1.0, memory_bytes=128 * 2**20, pids=64)
 
 
@@ -29,17 +33,44 @@ async def storage_hosts(docker: aiodocker.Docker, forward: BlobForward) -> list[
     Returns:
         The hosts-file lines that lead the blob store's name to the forwarder.
     """
-    await ensure_network(docker)
-    address = await ensure_forwarder(docker, forward)
+    name = forwarder_name(forward)
+    first = await create_forwarder(docker, forward, name)
+    await ensure_network(docker, first)
+    address = await start_forwarder(docker, name)
     return [f"{forward.host}:{address}"]
 
 
-async def ensure_network(docker: aiodocker.Docker) -> None:
-    """Create the internal network; somebody else may do so at the same time.
+async def create_forwarder(docker: aiodocker.Docker, forward: BlobForward, name: str) -> bool:
+    """Create the forwarder's container; False when it is there."""
+    try:
+        await docker.containers.create(forwarder_config(forward), name=name)
+    except aiodocker.DockerError as error:
+        if error.status != CONFLICT:
+            raise
+        return False
+    return True
 
-    The VM takes no address in it: an internal network alone would still lead to every port that the VM itself
-    listens on.
+
+async def ensure_network(docker: aiodocker.Docker, first: bool) -> None:
+    """Create the internal network unless it is there.
+
+    Docker lets two networks of one name be created at the same time (measured with 20.10: five jobs at once
+    on a new site), and refuses both ever after. A container's name it gives once, so whoever created the
+    forwarder creates the network; the others wait for it, and step in only when that one has died.
+
+    The VM takes no address in the network: an internal one alone would still lead to every port that the VM
+    itself listens on.
     """
+    deadline = time.monotonic() + (0 if first else NETWORK_LIMIT_S)
+    while not await network_exists(docker):
+        if time.monotonic() >= deadline:
+            await create_network(docker)
+            return
+        await asyncio.sleep(NETWORK_PAUSE_S)
+
+
+async def create_network(docker: aiodocker.Docker) -> None:
+    """Create the internal network; newer engines do refuse a second one of that name, and that is fine."""
     config = {
         "Name": NETWORK,
         "Internal": True,
@@ -54,14 +85,19 @@ async def ensure_network(docker: aiodocker.Docker) -> None:
             raise
 
 
-async def ensure_forwarder(docker: aiodocker.Docker, forward: BlobForward) -> str:
-    """Create, connect or start the forwarder as needed; returns its address in the storage network."""
-    name = forwarder_name(forward)
+async def network_exists(docker: aiodocker.Docker) -> bool:
+    """Whether the storage network is there."""
     try:
-        await docker.containers.create(forwarder_config(forward), name=name)
+        await docker.networks.get(NETWORK)
     except aiodocker.DockerError as error:
-        if error.status != CONFLICT:
+        if error.status != NOT_FOUND:
             raise
+        return False
+    return True
+
+
+async def start_forwarder(docker: aiodocker.Docker, name: str) -> str:
+    """Connect and start the forwarder as needed; returns its address in the storage network."""
     container = docker.containers.container(name)
     network = await docker.networks.get(NETWORK)
     try:

@@ -20,7 +20,7 @@ from edge_airflow.triggers.edge_job import EdgeJobTrigger
 from edge_training import jobs, partitions
 from edge_training.errors import EdgeError, error_of_kind
 from edge_training.jobs import EdgeJob
-from edge_training.ports.edge_host import EdgeHost
+from edge_training.ports.edge_host import ContainerState, EdgeHost
 from edge_training.project import ModelProject
 from edge_training.run import PipelineRun
 
@@ -84,12 +84,11 @@ class EdgeJobOperator(DocumentedOperator):
 
     @ends_with_a_sentence
     def execute(self, context: Context) -> dict[str, Any]:
-        """Start or adopt the job; defer, or follow it to its end."""
+        """Start or adopt the job; defer while it runs, or follow it to its end."""
         run = self.pipeline_run(context)
         job = self.build_job(run, context)
         self._job_name, self._owner = job.name, run.attempt
-        if self.deferrable:
-            asyncio.run(self._start(run, job))
+        if self.deferrable and asyncio.run(self._start(run, job)).status == "running":
             self._defer(run, job)
         return asyncio.run(self._run_to_end(run, job))
 
@@ -146,9 +145,9 @@ class EdgeJobOperator(DocumentedOperator):
             kwargs={"job_name": job.name, "lineage": self.lineage(run, job)},
         )
 
-    async def _start(self, run: PipelineRun, job: EdgeJob) -> None:
+    async def _start(self, run: PipelineRun, job: EdgeJob) -> ContainerState:
         async with SiteHook(self.site).connect() as host:
-            await self._ensure_started(host, run, job)
+            return await self._ensure_started(host, run, job)
 
     async def _run_to_end(self, run: PipelineRun, job: EdgeJob) -> dict[str, Any]:
         async with SiteHook(self.site).connect() as host:
@@ -161,9 +160,10 @@ class EdgeJobOperator(DocumentedOperator):
         async with SiteHook(self.site).connect() as host:
             return await self._take_result(host, run, job_name, lineage)
 
-    async def _ensure_started(self, host: EdgeHost, run: PipelineRun, job: EdgeJob) -> None:
+    async def _ensure_started(self, host: EdgeHost, run: PipelineRun, job: EdgeJob) -> ContainerState:
         state = await jobs.ensure_started(host, job, run.attempt)
         self.log.info("%s on %s is %s.", job.name, self.site, state.status)
+        return state
 
     async def _take_result(
         self, host: EdgeHost, run: PipelineRun, job_name: str, lineage: dict[str, Any]

@@ -15,6 +15,9 @@ from edge_training.partitions import Window
 from edge_training.run import PipelineRun
 from edge_training.stages import snapshot, stage, validate, wait
 
+DEFAULT_POOL = "default_pool"
+"""Airflow's own."""
+
 
 class WaitForPartitionOperator(EdgeJobOperator):
     """Waits until every day of the window is in the blob store and quiet.
@@ -37,6 +40,8 @@ class WaitForPartitionOperator(EdgeJobOperator):
         wait_limit_s: int = 6 * 3600,
         **kwargs: Any,
     ) -> None:
+        # A wait uses next to nothing; in the site's pool, partitions that never come would block all work.
+        kwargs.setdefault("pool", DEFAULT_POOL)
         super().__init__(**kwargs)
         self.window_days = window_days
         self.quiet_s = quiet_s

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import uuid
 from urllib.parse import urlsplit
@@ -9,6 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from tests.real_host import Engine, engine, real_host
 
+from edge_training.adapters.storage_network import forwarder_name
 from edge_training.jobs import EdgeJob, collect, ensure_started, follow
 from edge_training.site import BlobStore
 
@@ -119,5 +121,35 @@ async def test_the_network_is_internal_and_a_second_job_shares_the_forwarder(sit
             assert await host.create(job.container())
     (network,) = behind.client.networks.list(names=["^edge-storage$"])
     assert network.attrs["Internal"] is True
-    forwarders = behind.client.containers.list(filters={"label": "edge-training.role=storage-forwarder"})
-    assert len(forwarders) == 1
+    name = forwarder_name(store.forward(site.training_image))
+    assert len(behind.client.containers.list(filters={"name": name})) == 1
+
+
+async def test_jobs_that_come_first_at_the_same_time_make_one_network(site, behind):
+    """Docker itself would give two networks one name."""
+    for forwarder in behind.client.containers.list(
+        all=True, filters={"label": "edge-training.role=storage-forwarder"}
+    ):
+        forwarder.remove(force=True)
+    for network in behind.client.networks.list(names=["^edge-storage$"]):
+        for name in [found["Name"] for found in network_members(behind, network.id)]:
+            network.disconnect(name, force=True)
+        network.remove()
+    store = BlobStore(
+        site.blob_endpoint, site.blob_account, site.blob_key, forward_address=site.blob_forward_address
+    )
+    forward = store.forward(site.training_image)
+    jobs = [EdgeJob("wait", uuid.uuid4().hex * 2, site.training_image, {}, storage=forward) for _ in range(6)]
+    behind.names += [job.name for job in jobs]
+
+    async def create(job: EdgeJob) -> bool:
+        async with real_host(site) as host:
+            return await host.create(job.container())
+
+    assert await asyncio.gather(*(create(job) for job in jobs)) == [True] * len(jobs)
+    assert len(behind.client.networks.list(names=["^edge-storage$"])) == 1
+
+
+def network_members(behind: Engine, network_id: str) -> list[dict[str, str]]:
+    """The running containers in a network."""
+    return list(behind.client.networks.get(network_id).attrs["Containers"].values())
