@@ -17,7 +17,8 @@ def stopped_at(run: Ended, task_id: str, after: tuple[str, ...] = ()) -> str:
     assert run.run["state"] == "failed"
     assert {name for name, state in run.states.items() if state == "success"} == set(after)
     assert run.states[task_id] == "failed"
-    assert run.tasks[task_id]["try_number"] == 1
+    # Airflow's scheduler may fail a deferred try of its own accord, once; a retry of ours would use up all.
+    assert run.tasks[task_id]["try_number"] <= 2
     return run.log(task_id)
 
 
