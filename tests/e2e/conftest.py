@@ -26,6 +26,8 @@ SCRIPT_THAT_FAILS = "import sys\n\nprint('the optimizer diverged')\nsys.exit(3)\
 RUN_LIMIT_S = 420
 POLL_S = 1.0
 ENDED = ("success", "failed")
+EVER = datetime.min.replace(tzinfo=UTC)
+"""For the scheduled run, which the scheduler makes once in a site's life: before these tests, where the site is older."""
 
 
 @dataclass(frozen=True)

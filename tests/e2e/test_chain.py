@@ -13,7 +13,7 @@ import docker
 import httpx
 import pytest
 from docker.models.containers import Container
-from tests.e2e.conftest import Airflow, Ended
+from tests.e2e.conftest import EVER, Airflow, Ended
 
 from edge_training.identity import container_name
 from local_site import SiteInfo
@@ -172,7 +172,7 @@ def test_a_partition_processed_again_trains_nothing_and_gives_the_same_image(
 def test_a_model_made_by_copying_the_example_is_trained_by_the_schedule(
     airflow: Airflow, site: SiteInfo
 ) -> None:
-    scheduled = airflow.ended("train_second_model", run_type="scheduled")
+    scheduled = airflow.ended("train_second_model", EVER, run_type="scheduled")
     assert scheduled.run["partition_key"] == "2013-02-05"
     assert scheduled.states == dict.fromkeys(CHAIN, "success")
     key = scheduled.handed_on("train_model")["training_key"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import docker
 import psutil
 import pytest
-from tests.e2e.conftest import Airflow
+from tests.e2e.conftest import EVER, Airflow
 
 from local_site import SiteInfo
 from local_site.settings import Settings
@@ -26,7 +26,7 @@ FINISHED = [
 def secrets(site: SiteInfo, airflow: Airflow) -> dict[str, str]:
     """What must not be found, once all runs have ended."""
     for dag_id, partition in FINISHED:
-        airflow.ended(dag_id, partition_key=partition)
+        airflow.ended(dag_id, EVER, partition_key=partition)
     key_lines = site.ssh_private_key_file.read_text().splitlines()
     return {
         "storage key": site.blob_key,
@@ -69,7 +69,7 @@ def test_task_logs_hold_no_secret(secrets: dict[str, str], site_settings: Settin
 
 def test_xcom_holds_no_secret(secrets: dict[str, str], airflow: Airflow) -> None:
     for dag_id, partition in FINISHED:
-        run = airflow.ended(dag_id, partition_key=partition)
+        run = airflow.ended(dag_id, EVER, partition_key=partition)
         done = [task for task, state in run.states.items() if state == "success"]
         assert done
         assert found(secrets, json.dumps([run.handed_on(task) for task in done])) == []
