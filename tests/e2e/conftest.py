@@ -27,7 +27,7 @@ RUN_LIMIT_S = 420
 POLL_S = 1.0
 ENDED = ("success", "failed")
 EVER = datetime.min.replace(tzinfo=UTC)
-"""For the scheduled run, which the scheduler makes once in a site's life: before these tests, where the site is older."""
+"""The scheduler makes the scheduled run once in the life of a site, which may be older than these tests."""
 
 
 @dataclass(frozen=True)
