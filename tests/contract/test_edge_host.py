@@ -243,7 +243,8 @@ async def test_a_result_of_another_protocol_is_refused_and_names_both(world):
 
 
 async def test_an_image_that_nobody_has_is_missing(world):
-    absent = f"127.0.0.1:9/edge/absent@sha256:{'0' * 64}"
+    registry = world.job(SUCCEEDS).image.partition("/")[0]
+    absent = f"{registry}/edge/absent@sha256:{'0' * 64}"
     job = world.job(SUCCEEDS, image=absent)
     with pytest.raises(errors.ImageMissing, match="absent"):
         await ensure_started(world.host, job, "owner")
