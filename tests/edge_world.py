@@ -61,6 +61,18 @@ if not mark.exists():
 RUNS = Case(
     'import time; print("started", flush=True); time.sleep(100)', (Outcome(lines=("started",), runs=True),)
 )
+GOES_ON = Case(
+    """
+import os, pathlib, time
+mark = pathlib.Path(os.environ["EDGE_CHECKPOINT_DIR"], "mark")
+if not mark.exists():
+    mark.write_text("half way")
+    print("started", flush=True)
+    time.sleep(100)
+"""
+    + SUCCEEDS.script,
+    (Outcome(lines=("started",), runs=True), SUCCEEDS.outcomes[0]),
+)
 HUNGRY = Case(
     "hoard = bytearray(2**30)",
     (Outcome(exit_code=1, out_of_memory=True, result=refusal("TrainingFailed", "signal 9")),),

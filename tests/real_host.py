@@ -83,12 +83,20 @@ def engine(site: SiteInfo) -> Engine:
 
 
 class Door:
-    """A TCP relay in front of a site's sshd that a test may slam shut."""
+    """A TCP relay in front of a site's sshd that a test may slam shut, or silence.
+
+    Attributes:
+        port: Where it listens.
+        callers: How many connections it has let in.
+        silent: While set, it passes nothing on, and says nothing of it: a black hole.
+    """
 
     def __init__(self, host: str, port: int) -> None:
         self._upstream = (host, port)
         self._writers: list[asyncio.StreamWriter] = []
         self.port = 0
+        self.callers = 0
+        self.silent = False
 
     async def __aenter__(self) -> Door:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -106,15 +114,16 @@ class Door:
         self._writers.clear()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.callers += 1
         upstream_reader, upstream_writer = await asyncio.open_connection(*self._upstream)
         self._writers += [writer, upstream_writer]
-        await asyncio.gather(relay(reader, upstream_writer), relay(upstream_reader, writer))
+        await asyncio.gather(self._relay(reader, upstream_writer), self._relay(upstream_reader, writer))
 
-
-async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Pass bytes on until either end closes."""
-    with suppress(OSError):
-        while chunk := await reader.read(2**16):
-            writer.write(chunk)
-            await writer.drain()
-    writer.close()
+    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Pass bytes on until either end closes."""
+        with suppress(OSError):
+            while chunk := await reader.read(2**16):
+                if not self.silent:
+                    writer.write(chunk)
+                    await writer.drain()
+        writer.close()

@@ -1,4 +1,6 @@
-"""Runs one step: read the request, do it, leave `result.json`, exit with a code that means something."""
+"""Runs one step under a supervisor: read the request, do it, leave `result.json`, exit with a code that means
+something.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +14,28 @@ from pathlib import Path
 from typing import Any
 
 from edge_runner import protocol
+from edge_runner.output import Rate
 from edge_runner.protocol import Dirs, StepError
+from edge_runner.supervisor import supervise
 
 
 def main(dirs: Dirs) -> int:
     """Run the step named in the request.
 
     Returns:
-        The container's exit code: `EXIT_SUCCEEDED` or `EXIT_REFUSED`.
+        The exit code: `EXIT_SUCCEEDED`, `EXIT_REFUSED` or `EXIT_DISK_FULL`.
     """
+    try:
+        return answer(dirs)
+    except OSError as error:
+        if error.errno not in protocol.UNWRITABLE:
+            raise
+        print(protocol.disk_full_sentence(error), flush=True)
+        return protocol.EXIT_DISK_FULL
+
+
+def answer(dirs: Dirs) -> int:
+    """Run the step and leave its result."""
     (dirs.job / protocol.RESULT_NAME).unlink(missing_ok=True)  # an earlier try's must not speak for this one
     message = protocol.read_message((dirs.code / protocol.REQUEST_NAME).read_bytes(), "the request")
     step = str(message["step"])
@@ -57,13 +72,22 @@ def run_step(step: str, request: Mapping[str, Any], secrets: Mapping[str, str], 
         return dict(module.run(request, secrets, dirs))
     except StepError:
         raise
+    except OSError as error:
+        if error.errno in protocol.NO_ROOM:
+            raise StepError("DiskFull", protocol.disk_full_sentence(error)) from None
+        raise crash(step, error) from None
     except Exception as error:  # noqa: BLE001  (whatever a library raised must end as one sentence)
-        frames = traceback.extract_tb(error.__traceback__)
-        place = ", ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames[-3:])
-        raise StepError(
-            "StepCrashed",
-            f"The step {step} crashed with {type(error).__name__} at {place}; report it with the task's log.",
-        ) from None
+        raise crash(step, error) from None
+
+
+def crash(step: str, error: Exception) -> StepError:
+    """A crash by exception type and place."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = ", ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames[-3:])
+    return StepError(
+        "StepCrashed",
+        f"The step {step} crashed with {type(error).__name__} at {place}; report it with the task's log.",
+    )
 
 
 def write_result(dirs: Dirs, result: Mapping[str, Any]) -> None:
@@ -71,6 +95,12 @@ def write_result(dirs: Dirs, result: Mapping[str, Any]) -> None:
     protocol.write_atomically(dirs.job / protocol.RESULT_NAME, protocol.canonical_json(result))
 
 
+def show(frame: str) -> None:
+    """Write a line to Docker's log, in UTF-8 whatever the image's locale."""
+    sys.stdout.buffer.write(frame.encode(errors="backslashreplace") + b"\n")
+    sys.stdout.buffer.flush()
+
+
 if __name__ == "__main__":
     os.umask(0o022)
-    sys.exit(main(Dirs()))
+    sys.exit(supervise(lambda: main(Dirs()), Dirs(), show, Rate()))

@@ -17,6 +17,8 @@ from edge_runner.protocol import canonical_json
 BUNDLE_NAME = "bundle"
 """The directory of the export job that leaves."""
 METRICS_PATH = "metrics.jsonl"
+CHECKPOINTS_NAME = "checkpoints"
+"""The directory of the training job that survives interruptions."""
 EVALUATION_PATH = "evaluation.json"
 LISTING_PATH = "bundle.json"
 """Where the listing itself is kept beside the files; not part of the bundle."""

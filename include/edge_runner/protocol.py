@@ -1,12 +1,13 @@
 """The wire between the worker and a container on the site: one definition, used by both ends.
 
-A container gets its work on standard input (see `bootstrap.py`): one JSON header line, then a tar with the
-code, `request.json` and `secrets.json`. It answers with one file, `result.json`, written atomically. Both
-carry the protocol's version; an unknown version fails and names both.
+A container finds its work in its volume and gets secrets on standard input (see `bootstrap.py`). It answers
+with one file, `result.json`, written atomically. Request and result carry the protocol's version; an unknown
+version fails and names both.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Mapping
@@ -19,8 +20,10 @@ PROTOCOL = 1
 EXIT_SUCCEEDED = 0
 EXIT_REFUSED = 1
 """The step ended with a sentence in `result.json`."""
+EXIT_DISK_FULL = 74
+"""There was no room to write the result (EX_IOERR of sysexits.h); the last line says so."""
 EXIT_NOT_DELIVERED = 75
-"""The input on stdin was incomplete (EX_TEMPFAIL of sysexits.h): nothing ran, deliver it again."""
+"""The work or its secrets were incomplete (EX_TEMPFAIL of sysexits.h): nothing ran, deliver them again."""
 
 CODE_DIR = "/edge/code"
 DATA_DIR = "/edge/data"
@@ -32,6 +35,8 @@ WORK_NAME = "work"
 what a job must not forge.
 """
 JOB_DIR = f"{JOB_VOLUME_DIR}/{WORK_NAME}"
+PAYLOAD_NAME = "payload"
+"""In the root of a job's volume: what the job runs; a restarted container finds it again."""
 CACHE_DIR = f"{CACHE_VOLUME_DIR}/{WORK_NAME}"
 
 PACKAGE_NAME = "edge_runner"
@@ -39,6 +44,10 @@ MODEL_CODE_NAME = "model"
 REQUEST_NAME = "request.json"
 SECRETS_NAME = "secrets.json"
 RESULT_NAME = "result.json"
+LOG_NAME = "output.log"
+"""The raw log: every byte that the step wrote, over all its starts."""
+ENDING_NAME = "ending.json"
+"""What the runner saw of the step's end: size and digest of the raw log, the peak of memory."""
 PROBE_NAME = "probe.json"
 """A scoring request and the evaluated model's answers, for verify; stays on the site."""
 
@@ -75,6 +84,19 @@ class StepError(Exception):
 
     def __str__(self) -> str:
         return self.message
+
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+UNWRITABLE = (*NO_ROOM, errno.EROFS, errno.EIO)
+"""What ends a step whose result cannot be written: the disk is full, or broken."""
+
+
+def disk_full_sentence(error: OSError) -> str:
+    """What a step says last when it cannot write any more."""
+    return (
+        f"The disk under the job's volume takes no more data ({error.strerror}): let maintain_site free some "
+        "of it, enlarge or mend it, then clear the task."
+    )
 
 
 def succeeded(step: str, value: Mapping[str, Any]) -> dict[str, Any]:

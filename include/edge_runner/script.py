@@ -5,23 +5,26 @@ fails.
 from __future__ import annotations
 
 import os
-import re
+import shutil
 import signal
 import subprocess
 import sys
-import threading
-from collections import deque
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
+from edge_runner import memory
 from edge_runner.listing import METRICS_PATH
+from edge_runner.output import LAST_LINES
+from edge_runner.pipes import left_in, read_within
 from edge_runner.protocol import MODEL_CODE_NAME, Dirs, StepError, canonical_json, write_atomically
+from edge_runner.script_end import ScriptEnd
 
-LAST_LINES = 50
-GRACE_S = 20
+TAIL_BYTES = 2**16
+POLL_S = 0.25
+GRACE_S = 20.0
 PARAMS_NAME = "params.json"
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -30,41 +33,6 @@ THREAD_VARIABLES = (
     "POLARS_MAX_THREADS",
     "NUMEXPR_NUM_THREADS",
 )
-HINTS = (
-    (
-        re.compile(r"Read-only file system|Permission denied", re.IGNORECASE),
-        "it may write only under EDGE_MODEL_DIR, EDGE_CHECKPOINT_DIR, EDGE_METRICS_FILE and /tmp",
-    ),
-    (
-        re.compile(
-            r"Network is unreachable|Name or service not known|Temporary failure in name resolution",
-            re.IGNORECASE,
-        ),
-        "edge jobs have no network: put what it downloads into the runtime image or beside the script",
-    ),
-    (
-        re.compile(r"ModuleNotFoundError|No module named"),
-        "add the missing package to the training runtime's requirements",
-    ),
-    (re.compile(r"No space left on device"), "free disk on the site or raise the step's scratch space"),
-)
-
-
-@dataclass(frozen=True)
-class ScriptEnd:
-    """How a script ended.
-
-    Attributes:
-        exit_code: Its exit code; negative for a signal.
-        last_lines: What it wrote last.
-        timed_out: Whether it was ended at its time limit.
-        interrupted: Whether the container was told to stop meanwhile.
-    """
-
-    exit_code: int
-    last_lines: tuple[str, ...]
-    timed_out: bool
-    interrupted: bool
 
 
 def environment(variables: Mapping[str, str], threads: int) -> dict[str, str]:
@@ -104,114 +72,140 @@ def common_variables(request: Mapping[str, Any], model: Path, dirs: Dirs) -> dic
 
 
 def run_script(
-    dirs: Dirs, script: str, variables: Mapping[str, str], threads: int, time_limit_s: float
+    dirs: Dirs,
+    script: str,
+    variables: Mapping[str, str],
+    threads: int,
+    time_limit_s: float,
+    grace_s: float = GRACE_S,
 ) -> ScriptEnd:
-    """Run `script` of the model's code with Python, passing its lines on as they come.
+    """Run `script` of the model's code with Python, passing its output on as it comes.
 
-    A SIGTERM to the container reaches the script, which may use the grace period to leave a checkpoint.
+    A SIGTERM to the container reaches the script, which may use the grace period to leave a checkpoint. What
+    the script has started ends with it.
     """
-    folder = dirs.code / MODEL_CODE_NAME
-    process = subprocess.Popen(
+    before = memory.read()
+    with interruption() as interrupted, launch(dirs, script, environment(variables, threads)) as process:
+        interrupted.reaches(process)
+        running = Running(process)
+        timed_out = not running.has_ended_within(time_limit_s)
+        if timed_out:
+            process.terminate()
+            running.has_ended_within(grace_s)
+        exit_code = running.end()
+    return ScriptEnd(
+        exit_code,
+        last_lines(bytes(running.tail)),
+        timed_out,
+        interrupted.happened,
+        memory.read().since(before),
+        {"the job's volume": free(dirs.job), "/tmp": free(Path("/tmp"))},
+    )
+
+
+def launch(dirs: Dirs, script: str, variables: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Start the script, in a session of its own: what it starts can be ended with it."""
+    return subprocess.Popen(
         [sys.executable, script],
-        cwd=folder,
-        env=environment(variables, threads),
+        cwd=dirs.code / MODEL_CODE_NAME,
+        env=variables,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
-        errors="backslashreplace",
+        start_new_session=True,
     )
-    assert process.stdout is not None  # it was asked for above
-    last_lines: deque[str] = deque(maxlen=LAST_LINES)
-    reader = threading.Thread(target=pass_on, args=(process.stdout, last_lines), daemon=True)
-    reader.start()
-    with passing_on_sigterm(process) as interrupted:
-        timed_out = not ended_within(process, time_limit_s)
-        if timed_out:
+
+
+class Running:
+    """A script that runs, and whose output is passed on byte for byte.
+
+    Attributes:
+        tail: The end of its output.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdout is not None  # `launch` asks for it
+        self._process = process
+        self._output = process.stdout.fileno()
+        self.tail = bytearray()
+
+    def has_ended_within(self, limit_s: float) -> bool:
+        """Pass its output on until it ends; False when it does not in time."""
+        deadline, is_open = time.monotonic() + limit_s, True
+        while self._process.poll() is None:
+            left_s = deadline - time.monotonic()
+            if left_s <= 0:
+                return False
+            if is_open:
+                is_open = self._pass_on(read_within(self._output, min(left_s, POLL_S)))
+            else:
+                time.sleep(min(left_s, POLL_S))
+        return True
+
+    def end(self) -> int:
+        """End it, if it has not ended, and what it has left running, which must write neither to the model
+        nor to the log any more; gives its exit code.
+        """
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        exit_code = self._process.wait()
+        for chunk in left_in(self._output):
+            self._pass_on(chunk)
+        return exit_code
+
+    def _pass_on(self, chunk: bytes | None) -> bool:
+        """Whether more may come."""
+        if chunk:
+            sys.stdout.buffer.write(chunk)
+            sys.stdout.buffer.flush()
+            self.tail += chunk
+            del self.tail[:-TAIL_BYTES]
+        return chunk != b""
+
+
+class Interruption:
+    """A SIGTERM to this process, handed on to the script.
+
+    Attributes:
+        happened: Whether there was one.
+    """
+
+    def __init__(self) -> None:
+        self.happened = False
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def reaches(self, process: subprocess.Popen[bytes]) -> None:
+        """From now on this is the script; it hears of an earlier one too."""
+        self._process = process
+        if self.happened:
             process.terminate()
-            if not ended_within(process, GRACE_S):
-                process.kill()
-        exit_code = process.wait()
-    reader.join(GRACE_S)
-    return ScriptEnd(exit_code, tuple(last_lines), timed_out, interrupted.is_set())
+
+    def handle(self, *_: object) -> None:
+        """The signal's handler."""
+        self.happened = True
+        if self._process:
+            self._process.terminate()
 
 
 @contextmanager
-def passing_on_sigterm(process: subprocess.Popen[str]) -> Iterator[threading.Event]:
-    """Hand a SIGTERM on to the script; the event says whether there was one."""
-    interrupted = threading.Event()
-
-    def hand_on(_signal_number: int, _frame: object) -> None:
-        interrupted.set()
-        process.send_signal(signal.SIGTERM)
-
-    previous = signal.signal(signal.SIGTERM, hand_on)
+def interruption() -> Iterator[Interruption]:
+    """Heed SIGTERM for the length of a `with`."""
+    found = Interruption()
+    previous = signal.signal(signal.SIGTERM, found.handle)
     try:
-        yield interrupted
+        yield found
     finally:
         signal.signal(signal.SIGTERM, previous)
 
 
-def pass_on(lines: IO[str], last_lines: deque[str]) -> None:
-    """Write the script's lines to the container's log and remember the last ones."""
-    for line in lines:
-        sys.stdout.write(line)
-        sys.stdout.flush()
-        last_lines.append(line.rstrip("\n"))
+def free(directory: Path) -> int:
+    """How many bytes may still be written there."""
+    return shutil.disk_usage(directory).free
 
 
-def ended_within(process: subprocess.Popen[str], limit_s: float) -> bool:
-    """Whether the process ends in time."""
-    try:
-        process.wait(limit_s)
-    except subprocess.TimeoutExpired:
-        return False
-    return True
-
-
-def require_success(end: ScriptEnd, script: str, time_limit_s: float, failed_kind: str, verb: str) -> None:
-    """Raise the error that the script's end amounts to, if it does.
-
-    Args:
-        end: How it ended.
-        script: Its name.
-        time_limit_s: How long it was allowed to take.
-        failed_kind: The error's kind when the script itself failed.
-        verb: What the script should do less of when it took too long.
-
-    Raises:
-        StepError: kind `JobInterrupted`, `TimeLimit` or `failed_kind`.
-    """
-    refuse_interrupted(end, script)
-    if end.timed_out:
-        raise StepError(
-            "TimeLimit",
-            f"{script} ran longer than its limit of {time_limit_s:g} s; raise the limit or {verb} less.",
-        )
-    if end.exit_code != 0:
-        how = f"signal {-end.exit_code}" if end.exit_code < 0 else f"exit code {end.exit_code}"
-        details = {"exit_code": end.exit_code, "last_lines": list(end.last_lines)}
-        raise StepError(failed_kind, f"{script} ended with {how}: {hint(end.last_lines)}.", details)
-
-
-def refuse_interrupted(end: ScriptEnd, script: str) -> None:
-    """Whatever a script made of its last seconds, a try that was told to stop counts as not done.
-
-    Raises:
-        StepError: kind `JobInterrupted`.
-    """
-    if end.interrupted:
-        raise StepError(
-            "JobInterrupted",
-            f"{script} was ended from outside by SIGTERM; the next try resumes from its last checkpoint.",
-        )
-
-
-def hint(last_lines: tuple[str, ...]) -> str:
-    """The remedy that a script's last lines suggest; the last one itself where they suggest none."""
-    text = "\n".join(last_lines)
-    said = f"its last line was {last_lines[-1]!r}" if last_lines else "it wrote nothing"
-    return next((remedy for pattern, remedy in HINTS if pattern.search(text)), said)
+def last_lines(tail: bytes) -> tuple[str, ...]:
+    """The last lines of a script's output."""
+    return tuple(tail.decode(errors="backslashreplace").splitlines()[-LAST_LINES:])
 
 
 def require_script(dirs: Dirs, script: str, setting: str) -> None:

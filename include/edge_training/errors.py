@@ -6,10 +6,13 @@ EdgeError
 │   ├── StoreUnavailable       the site's blob store does not answer
 │   ├── RegistryUnavailable    the container registry does not answer
 │   ├── ModelRegistryUnavailable  the model registry does not answer
-│   └── JobInterrupted         the container was killed from outside, or its input did not arrive
+│   ├── SiteBusy               another job has the GPU
+│   ├── JobInterrupted         the container was killed from outside, or its input did not arrive
+│   └── SecretsNeeded          an interrupted job can go on once a worker has delivered its secrets again
 └── Final                  the same inputs give the same end: Airflow stops at once
     ├── BadRequest             a parameter, partition key or reference that cannot be right
     ├── SiteRefused            wrong key, unknown or changed host key, no access to Docker
+    ├── SiteNotReady           the VM lacks what a job needs: disk, memory, a right clock, a newer Docker
     ├── StoreRefused           the blob store refuses the signature, the version or the container
     ├── PartitionEmpty         no blobs where the partition should be
     ├── DataChanged            a blob is no longer what the manifest pinned
@@ -21,6 +24,7 @@ EdgeError
     ├── EvaluationFailed       the evaluation script ended with an error or left nothing
     ├── GateFailed             the model is worse than a gate allows
     ├── OutOfMemory            the kernel ended the container at its memory limit
+    ├── DiskFull               the site's disk, or the step's scratch space, has no room left
     ├── TimeLimit              the job ran longer than it may
     ├── ImageMissing           the site cannot get the image
     ├── ExportRefused          something that is not on the list wanted to leave
@@ -81,8 +85,16 @@ class ModelRegistryUnavailable(Transient):
     """The model registry does not answer."""
 
 
+class SiteBusy(Transient):
+    """Another job has the GPU."""
+
+
 class JobInterrupted(Transient):
     """The container was killed from outside, or its input did not arrive."""
+
+
+class SecretsNeeded(Transient):
+    """An interrupted job can go on once a worker has delivered its secrets again."""
 
 
 class BadRequest(Final):
@@ -91,6 +103,10 @@ class BadRequest(Final):
 
 class SiteRefused(Final):
     """Wrong key, unknown or changed host key, or no access to Docker."""
+
+
+class SiteNotReady(Final):
+    """The VM lacks what a job needs: disk, memory, a right clock, a newer Docker."""
 
 
 class StoreRefused(Final):
@@ -135,6 +151,10 @@ class GateFailed(Final):
 
 class OutOfMemory(Final):
     """The kernel ended the container at its memory limit."""
+
+
+class DiskFull(Final):
+    """The site's disk, or the step's scratch space, has no room left."""
 
 
 class TimeLimit(Final):

@@ -77,6 +77,11 @@ def set_aside_name(name: str, number: int) -> str:
     return f"{name}.failed-{number}"
 
 
+def lease_name(gpu: str) -> str:
+    """The container that stands for the lease of a GPU."""
+    return f"edge-gpu-{gpu}"
+
+
 def service_name(model_name: str) -> str:
     """The container that serves a model."""
     return f"edge-service-{model_name}"
@@ -95,6 +100,11 @@ def previous_name(service: str) -> str:
 def labels(**values: str) -> dict[str, str]:
     """Docker labels of ours."""
     return {f"{LABEL_PREFIX}.{name}": value for name, value in values.items()}
+
+
+def label(labels_of_container: Mapping[str, str], name: str) -> str:
+    """The value of a label of ours; empty when there is none."""
+    return labels_of_container.get(f"{LABEL_PREFIX}.{name}", "")
 
 
 def read_code(folder: Path) -> dict[str, bytes]:

@@ -57,6 +57,7 @@ class ModelProject:
         gates: Limits that the evaluation must keep.
         training_limits: CPU, memory and the like for training.
         training_limit_s: How long training may take.
+        min_free_disk_bytes: What must be free on the site's disk before a training starts.
         may_leave: Patterns of the files that may leave the site.
         max_bundle_bytes: How much may leave.
     """
@@ -72,6 +73,7 @@ class ModelProject:
     gates: tuple[Gate, ...] = ()
     training_limits: Limits = DEFAULT_LIMITS
     training_limit_s: int = 4 * 3600
+    min_free_disk_bytes: int = 5 * 2**30
     may_leave: tuple[str, ...] = ALLOWED
     max_bundle_bytes: int = MAX_SIZE_BYTES
 

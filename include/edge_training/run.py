@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from edge_training.ownership import Owner
 from edge_training.ports.edge_host import RegistryLogin
 from edge_training.project import ModelProject
 from edge_training.site import Site
@@ -19,7 +20,7 @@ class PipelineRun:
         project: The model's project.
         partition: The run's partition key, checked.
         training_image: The training runtime, by digest.
-        attempt: Names this run and try; the identity of what looks at the world anew each time.
+        owner: Which try of which task this is; the identity of what looks at the world anew each time.
         labels: Who asked, for people and housekeeping.
         login: Who pulls images on the site.
     """
@@ -28,6 +29,6 @@ class PipelineRun:
     project: ModelProject
     partition: str
     training_image: str
-    attempt: str
+    owner: Owner
     labels: Mapping[str, str] = field(default_factory=dict)
     login: RegistryLogin | None = None

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
+from tests.contract.tracking import Tracking, in_memory, on_mlflow
 from tests.fakes.image_registry import InMemoryImageRegistry
 from tests.fakes.model_registry import InMemoryModelRegistry
 
@@ -24,6 +25,14 @@ def models(request) -> ModelRegistry:
     if request.param == "fake":
         return InMemoryModelRegistry()
     return MlflowRegistry(MlflowSession(request.getfixturevalue("site").mlflow_url))
+
+
+@pytest.fixture(params=["fake", pytest.param("mlflow", marks=REAL)])
+def tracking(request) -> Tracking:
+    """The runs of trainings."""
+    if request.param == "fake":
+        return in_memory()
+    return on_mlflow(request.getfixturevalue("site").mlflow_url)
 
 
 @pytest.fixture(params=["fake", pytest.param("oci", marks=REAL)])

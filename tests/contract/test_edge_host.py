@@ -10,15 +10,28 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
-from tests.edge_world import FAILS, HUNGRY, RESUMES, RUNS, SUCCEEDS, World
+from tests.edge_world import FAILS, GOES_ON, HUNGRY, RESUMES, RUNS, SUCCEEDS, World
 from tests.fakes.edge_host import InMemoryEdgeHost
+from tests.jobs import NEXT_TRY, OTHER_RUN, OWNER, Said
 from tests.real_host import engine, real_host
 
-from edge_runner.protocol import EXIT_NOT_DELIVERED, INPUTS_DIR, JOB_DIR, WORK_NAME
+from edge_runner.protocol import (
+    EXIT_NOT_DELIVERED,
+    INPUTS_DIR,
+    JOB_DIR,
+    JOB_VOLUME_DIR,
+    PAYLOAD_NAME,
+    RESULT_NAME,
+    WORK_NAME,
+)
 from edge_training import errors
 from edge_training.identity import set_aside_name
-from edge_training.jobs import EdgeJob, collect, ensure_started, follow, stop_if_owned
+from edge_training.jobs import EdgeJob
+from edge_training.lifecycle import ensure_started, give_up
+from edge_training.outcomes import as_text, collect
+from edge_training.ownership import Owner
 from edge_training.ports.edge_host import Mount
+from edge_training.watching import START, follow, watch
 
 STOP_GRACE_S = 10
 
@@ -39,20 +52,20 @@ async def world(request) -> AsyncIterator[World]:
         behind.clean_up()
 
 
-async def finished(world: World, job: EdgeJob, owner: str = "owner") -> list[str]:
+async def finished(world: World, job: EdgeJob, owner: Owner = OWNER) -> list[str]:
     """Run a job to its end; gives its lines."""
-    lines: list[str] = []
+    said = Said()
     await ensure_started(world.host, job, owner)
-    async for _ in follow(world.host, job.name, "", lines.append):
+    async for _ in follow(world.host, job.name, START, said):
         pass
-    return lines
+    return said.lines
 
 
-async def running(world: World, job: EdgeJob, owner: str) -> None:
+async def running(world: World, job: EdgeJob, owner: Owner = OWNER) -> None:
     """Start a job and wait for its script's first line."""
     await ensure_started(world.host, job, owner)
     async for line in world.host.logs(job.name, "", follow=True):
-        if line.text == "started":
+        if as_text(line.text) == "started":
             return
 
 
@@ -83,8 +96,8 @@ async def test_a_created_container_that_was_never_started_is_started(world):
 
 async def test_a_running_container_is_adopted(world):
     job = world.job(RUNS)
-    await running(world, job, "first")
-    state = await ensure_started(world.host, job, "second")
+    await running(world, job)
+    state = await ensure_started(world.host, job, OTHER_RUN)
     assert state.status == "running"
     assert world.containers(job.name) == [job.name]
 
@@ -138,25 +151,48 @@ with open("weights.bin", "rb") as file:
     await collect(world.host, job.name)
 
 
+async def created(world: World, job: EdgeJob, payload: bytes) -> None:
+    """What a worker does before it starts a container."""
+    await world.host.ensure_image(job.image, None)
+    await world.host.create(job.container())
+    await world.host.prepare(job.container())
+    await world.host.write_file(job.name, JOB_VOLUME_DIR, PAYLOAD_NAME, payload)
+
+
 async def test_a_damaged_payload_runs_nothing_and_the_next_try_delivers_it_again(world):
     job = world.job(SUCCEEDS)
-    spec, payload = job.container(), job.payload()
-    await world.host.ensure_image(job.image, None)
-    await world.host.create(spec)
-    with pytest.raises(errors.JobInterrupted):
-        await world.host.start(spec, payload[:-1] + b"x")
-    state = await world.host.wait(job.name)
-    assert state.exit_code == EXIT_NOT_DELIVERED
+    await created(world, job, job.payload()[:-1] + b"x")
+    await world.host.start(job.name)
+    assert (await world.host.wait(job.name)).exit_code == EXIT_NOT_DELIVERED
     with pytest.raises(errors.JobInterrupted, match="did not arrive whole"):
         await collect(world.host, job.name)
+    assert "trained" in await finished(world, job)
+    assert world.containers(job.name) == [job.name]
+
+
+async def test_secrets_arrive_on_standard_input(world):
+    job = world.job(SUCCEEDS, secrets={"sas": "top-secret"})
+    assert "trained" in await finished(world, job)
+    await collect(world.host, job.name)
+
+
+async def test_damaged_secrets_run_nothing_and_the_next_try_delivers_them_again(world):
+    job = world.job(SUCCEEDS, secrets={"sas": "top-secret"})
+    await created(world, job, job.payload())
+    message = job.message()
+    with pytest.raises(errors.JobInterrupted):
+        await world.host.start(job.name, message[:-1] + b"x")
+    assert (await world.host.wait(job.name)).exit_code == EXIT_NOT_DELIVERED
     assert "trained" in await finished(world, job)
 
 
 async def test_files_are_written_and_read_in_running_and_ended_containers(world):
     job = world.job(SUCCEEDS)
     await finished(world, job)
-    await world.host.write_file(job.name, "/edge/job/note.json", b"{}")
-    assert await world.host.read_file(job.name, "/edge/job/note.json") == b"{}"
+    await world.host.write_file(job.name, JOB_VOLUME_DIR, "notes/note.json", b"{}")
+    assert await world.host.read_file(job.name, f"{JOB_VOLUME_DIR}/notes/note.json") == b"{}"
+    assert await world.host.read_directory(job.name, f"{JOB_VOLUME_DIR}/notes") == {"note.json": b"{}"}
+    assert await world.host.read_directory(job.name, f"{JOB_VOLUME_DIR}/none") == {}
     assert await world.host.read_file(job.name, f"{JOB_DIR}/none") is None
     assert await world.host.read_file("edge-train-none", f"{JOB_DIR}/result.json") is None
 
@@ -180,7 +216,7 @@ async def test_a_directory_that_is_not_there_names_the_remedy(world):
 
 async def test_a_stopped_job_counts_as_interrupted(world):
     job = world.job(RUNS)
-    await running(world, job, "owner")
+    await running(world, job)
     await world.host.stop(job.name, STOP_GRACE_S)
     state = await world.host.wait(job.name)
     assert state.status == "exited"
@@ -190,11 +226,11 @@ async def test_a_stopped_job_counts_as_interrupted(world):
 
 async def test_an_old_owner_cannot_stop_what_a_new_one_has_adopted(world):
     job = world.job(RUNS)
-    await running(world, job, "first try")
-    await ensure_started(world.host, job, "second try")
-    assert await stop_if_owned(world.host, job.name, "first try", STOP_GRACE_S) is False
+    await running(world, job)
+    await ensure_started(world.host, job, NEXT_TRY)
+    assert await give_up(world.host, job.name, OWNER, STOP_GRACE_S, "cleared") is False
     assert (await world.host.inspect(job.name)).status == "running"
-    assert await stop_if_owned(world.host, job.name, "second try", STOP_GRACE_S) is True
+    assert await give_up(world.host, job.name, NEXT_TRY, STOP_GRACE_S, "killed") is True
     assert (await world.host.inspect(job.name)).status == "exited"
 
 
@@ -203,7 +239,7 @@ async def test_stopping_or_removing_what_is_not_there_is_nothing(world):
     await world.host.remove("edge-train-none")
     await world.host.rename("edge-train-none", "edge-train-other")
     assert await world.host.inspect("edge-train-none") is None
-    assert await stop_if_owned(world.host, "edge-train-none", "owner", STOP_GRACE_S) is False
+    assert await give_up(world.host, "edge-train-none", OWNER, STOP_GRACE_S, "killed") is False
 
 
 async def test_removing_a_container_keeps_its_volume(world):
@@ -221,7 +257,7 @@ async def test_watching_a_container_that_somebody_removed_is_an_interruption(wor
     with pytest.raises(errors.JobInterrupted):
         _ = [line async for line in world.host.logs("edge-train-none", "", follow=True)]
     with pytest.raises(errors.JobInterrupted):
-        await world.host.write_file("edge-train-none", "/edge/job/note.json", b"{}")
+        await world.host.write_file("edge-train-none", JOB_VOLUME_DIR, "note.json", b"{}")
     with pytest.raises(errors.JobInterrupted):
         await collect(world.host, "edge-train-none")
 
@@ -237,7 +273,7 @@ async def test_a_result_of_another_protocol_is_refused_and_names_both(world):
     job = world.job(SUCCEEDS)
     await finished(world, job)
     other = json.dumps({"protocol": 99, "outcome": "succeeded", "value": {}}).encode()
-    await world.host.write_file(job.name, f"{JOB_DIR}/result.json", other)
+    await world.host.write_file(job.name, JOB_VOLUME_DIR, f"{WORK_NAME}/{RESULT_NAME}", other)
     with pytest.raises(errors.ProtocolMismatch, match="protocol 99, expected 1"):
         await collect(world.host, job.name)
 
@@ -247,7 +283,7 @@ async def test_an_image_that_nobody_has_is_missing(world):
     absent = f"{registry}/edge/absent@sha256:{'0' * 64}"
     job = world.job(SUCCEEDS, image=absent)
     with pytest.raises(errors.ImageMissing, match="absent"):
-        await ensure_started(world.host, job, "owner")
+        await ensure_started(world.host, job, OWNER)
     with pytest.raises(errors.ImageMissing, match="absent"):
         await world.host.create(job.container())
     assert world.containers(job.name) == []
@@ -268,7 +304,7 @@ async def test_the_volume_of_an_earlier_job_that_is_gone_names_the_remedy(world)
     world.remove_volume(earlier.name)
     later = world.job(SUCCEEDS, inputs={"train": earlier.name})
     with pytest.raises(errors.BadRequest, match=f"no longer has .*{earlier.name}"):
-        await ensure_started(world.host, later, "owner")
+        await ensure_started(world.host, later, OWNER)
     assert world.containers(later.name) == []
 
 
@@ -278,15 +314,32 @@ async def test_a_part_of_a_volume_that_is_gone_names_the_remedy(world):
     part = Mount(earlier.name, "/edge/data", subpath=f"{WORK_NAME}/views/none")
     later = world.job(SUCCEEDS, mounts=(part,))
     with pytest.raises(errors.BadRequest, match=r"no longer has .*views/none"):
-        await ensure_started(world.host, later, "owner")
+        await ensure_started(world.host, later, OWNER)
 
 
-async def test_lines_carry_stamps_to_go_on_from(world):
+async def test_a_cursor_says_where_to_go_on(world):
     job = world.job(SUCCEEDS)
-    await ensure_started(world.host, job, "owner")
-    everything: list[str] = []
-    stamps = [stamp async for stamp in follow(world.host, job.name, "", everything.append)]
-    again: list[str] = []
-    _ = [stamp async for stamp in follow(world.host, job.name, stamps[-1], again.append)]
-    assert everything[-1] == "trained"
-    assert again == []
+    await ensure_started(world.host, job, OWNER)
+    everything, again = Said(), Said()
+    cursors = [cursor async for cursor in follow(world.host, job.name, START, everything)]
+    _ = [cursor async for cursor in follow(world.host, job.name, cursors[-1], again)]
+    assert everything.lines[-1] == "trained"
+    assert again.lines == []
+
+
+async def test_an_interrupted_container_is_started_again_where_it_was(world):
+    job = world.job(GOES_ON)
+    await running(world, job)
+    await world.host.stop(job.name, 0)
+    before = await world.host.wait(job.name)
+    said = Said()
+    async for _ in watch(world.host, job.name, OWNER, START, said, most_restarts=1):
+        pass
+    assert (await collect(world.host, job.name))["metrics"] == {}
+    assert (await world.host.inspect(job.name)).id == before.id
+    assert [line for line in said.lines if "again" not in line] == ["started", "trained"]
+    assert "is started again (1 of at most 1)" in said.lines[1]
+
+
+async def test_the_boot_id_stays_the_same(world):
+    assert await world.host.boot_id() == await world.host.boot_id() != ""

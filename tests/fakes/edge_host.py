@@ -14,10 +14,11 @@ import json
 import tarfile
 import uuid
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from edge_runner import protocol
+from edge_runner.frames import Line
 from edge_training.errors import BadRequest, ImageMissing, JobInterrupted, SiteRefused, SiteUnreachable
 from edge_training.ports.edge_host import (
     ContainerSpec,
@@ -28,8 +29,22 @@ from edge_training.ports.edge_host import (
     ServiceSpec,
     Status,
 )
+from edge_training.ports.site_facts import SiteFacts
 
 STOPPED_BY_SIGTERM = 143
+A_MACHINE = SiteFacts(
+    docker_version="20.10.24",
+    api_version="1.41",
+    memory_bytes=64 * 2**30,
+    cpus=16,
+    clock_skew_s=0.0,
+    data_root="/var/lib/docker",
+    storage_driver="overlay2",
+    cgroup_version="2",
+    free_bytes=2**40,
+    read_only=False,
+    boot_id="",
+)
 
 
 @dataclass(frozen=True)
@@ -40,7 +55,7 @@ class Outcome:
         exit_code: How it ends.
         result: Its `result.json`; None for none.
         files: What else it leaves in its work directory.
-        lines: What it writes.
+        lines: What it writes, as its supervisor frames it.
         out_of_memory: Whether the kernel ended it.
         runs: Whether it goes on until it is stopped.
     """
@@ -81,6 +96,8 @@ class InMemoryEdgeHost:
         healthy: Images whose service answers 200.
         containers: By name.
         volumes: Files by path, by volume.
+        boot: The VM's boot id.
+        machine: What else the VM says of itself.
         outcomes: What the coming starts of a container lead to, by its name; success when there are none.
     """
 
@@ -91,6 +108,8 @@ class InMemoryEdgeHost:
         self.containers: dict[str, Container] = {}
         self.volumes: dict[str, dict[str, bytes]] = {}
         self.outcomes: dict[str, list[Outcome]] = {}
+        self.boot = "boot-1"
+        self.machine = A_MACHINE
         self._clock = itertools.count(1)
         self._ports = itertools.count(32768)
 
@@ -139,26 +158,54 @@ class InMemoryEdgeHost:
         self.containers[spec.name] = Container(spec)
         return True
 
-    async def start(self, spec: ContainerSpec, payload: bytes) -> None:
-        """See `EdgeHost.start`; checks the payload as `bootstrap.py` does."""
-        container = self._existing(spec.name)
-        container.status = "running"
-        header, _, work = payload.partition(b"\n")
-        if hashlib.sha256(work).hexdigest() != json.loads(header)["sha256"]:
-            container.end(protocol.EXIT_NOT_DELIVERED)
-            raise JobInterrupted(f"{spec.name} ended before its input arrived.")
-        coming = self.outcomes.get(spec.name)
-        self._play(container, spec, coming.pop(0) if coming else Outcome(result=success({})))
+    async def prepare(self, spec: ContainerSpec) -> None:
+        """See `EdgeHost.prepare`."""
+        self._existing(spec.name)
 
-    def _play(self, container: Container, spec: ContainerSpec, outcome: Outcome) -> None:
+    async def start(self, name: str, message: bytes = b"") -> None:
+        """See `EdgeHost.start`; checks payload and message as `bootstrap.py` does."""
+        container = self._existing(name)
+        if container.status == "running":
+            return
+        container.status = "running"
+        container.ended.clear()
+        if not is_whole(self.volumes[name].get(protocol.PAYLOAD_NAME)):
+            container.end(protocol.EXIT_NOT_DELIVERED)
+            return
+        if message and not is_whole(message):
+            container.end(protocol.EXIT_NOT_DELIVERED)
+            raise JobInterrupted(f"{name} ended before its input arrived.")
+        coming = self.outcomes.get(name)
+        self._play(container, coming.pop(0) if coming else Outcome(result=success({})))
+
+    def _play(self, container: Container, outcome: Outcome) -> None:
+        volume = self.volumes[container.spec.name]
+        volume.pop(f"{protocol.WORK_NAME}/{protocol.RESULT_NAME}", None)
         files = dict(outcome.files)
         if outcome.result is not None:
             files[protocol.RESULT_NAME] = outcome.result
         for path, content in files.items():
-            self.volumes[spec.name][f"{protocol.WORK_NAME}/{path}"] = content
-        container.lines += [LogLine(f"{next(self._clock):09d}", text) for text in outcome.lines]
+            volume[f"{protocol.WORK_NAME}/{path}"] = content
+        for text in outcome.lines:
+            self._write(container, text)
         if not outcome.runs:
+            self._write_ending(volume)
             container.end(outcome.exit_code, outcome.out_of_memory)
+
+    def _write_ending(self, volume: dict[str, bytes]) -> None:
+        log = volume.get(f"{protocol.WORK_NAME}/{protocol.LOG_NAME}", b"")
+        described = {"size_bytes": len(log), "sha256": hashlib.sha256(log).hexdigest()}
+        ending = {"log": described, "memory_peak_bytes": None}
+        volume[f"{protocol.WORK_NAME}/{protocol.ENDING_NAME}"] = protocol.canonical_json(ending)
+
+    def _write(self, container: Container, text: str) -> None:
+        """One line into the raw log, and its frame into Docker's."""
+        log = f"{protocol.WORK_NAME}/{protocol.LOG_NAME}"
+        volume = self.volumes[container.spec.name]
+        start = len(volume.get(log, b""))
+        volume[log] = volume.get(log, b"") + text.encode() + b"\n"
+        frame = Line(start, len(volume[log]), text)
+        container.lines.append(LogLine(f"{next(self._clock):09d}", frame.encoded()))
 
     async def wait(self, name: str) -> ContainerState:
         """See `EdgeHost.wait`."""
@@ -183,15 +230,15 @@ class InMemoryEdgeHost:
         if found is not None and found.status == "running":
             found.end(STOPPED_BY_SIGTERM)
 
-    async def remove(self, name: str) -> None:
+    async def remove(self, name_or_id: str) -> None:
         """See `EdgeHost.remove`."""
-        if found := self.containers.pop(name, None):
+        if found := self.containers.pop(self._name_of(name_or_id), None):
             found.ended.set()
 
     async def rename(self, name_or_id: str, new_name: str) -> None:
         """See `EdgeHost.rename`."""
-        name = next((n for n, known in self.containers.items() if name_or_id in (n, known.id)), None)
-        if name is None:
+        name = self._name_of(name_or_id)
+        if name not in self.containers:
             return
         if new_name in self.containers:
             raise SiteRefused(f"The name {new_name} is taken.")
@@ -204,10 +251,25 @@ class InMemoryEdgeHost:
         volume, inner = self._locate(name, path)
         return volume.get(inner)
 
-    async def write_file(self, name: str, path: str, content: bytes) -> None:
-        """See `EdgeHost.write_file`."""
+    async def read_directory(self, name: str, path: str) -> dict[str, bytes]:
+        """See `EdgeHost.read_directory`."""
+        if name not in self.containers:
+            return {}
         volume, inner = self._locate(name, path)
+        return {found.rpartition("/")[2]: volume[found] for found in volume if found.startswith(f"{inner}/")}
+
+    async def write_file(self, name: str, volume_dir: str, path: str, content: bytes) -> None:
+        """See `EdgeHost.write_file`."""
+        volume, inner = self._locate(name, f"{volume_dir}/{path}")
         volume[inner] = content
+
+    async def boot_id(self) -> str:
+        """See `FactsSource.boot_id`."""
+        return self.boot
+
+    async def facts(self) -> SiteFacts:
+        """See `FactsSource.facts`."""
+        return replace(self.machine, boot_id=self.boot)
 
     async def stream_directory(self, name: str, path: str) -> AsyncIterator[bytes]:
         """See `EdgeHost.stream_directory`."""
@@ -246,6 +308,9 @@ class InMemoryEdgeHost:
         ]
         return 200 if answering else None
 
+    def _name_of(self, name_or_id: str) -> str:
+        return next((n for n, known in self.containers.items() if name_or_id in (n, known.id)), "")
+
     def _running(self) -> list[Container]:
         return [container for container in self.containers.values() if container.status == "running"]
 
@@ -262,6 +327,12 @@ class InMemoryEdgeHost:
                 inner = PurePosixPath(mount.subpath) / PurePosixPath(path).relative_to(mount.target)
                 return self.volumes[mount.volume], str(inner)
         return {}, path
+
+
+def is_whole(announced: bytes | None) -> bool:
+    """Whether a header line is followed by the bytes it announces."""
+    header, _, content = (announced or b"").partition(b"\n")
+    return bool(header) and hashlib.sha256(content).hexdigest() == json.loads(header)["sha256"]
 
 
 def success(value: Mapping[str, object]) -> bytes:

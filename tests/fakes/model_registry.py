@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from tests.fakes.tracking import InMemoryRuns, TrainingRun
+
+from edge_runner.frames import Point
+from edge_training.bundle import Metric
 from edge_training.ports.model_registry import (
     BUNDLE_DIGEST_TAG,
     STATE_REGISTERED,
@@ -18,9 +22,14 @@ from edge_training.ports.model_registry import (
 
 
 class InMemoryModelRegistry:
-    """Implements `ModelRegistry`; what was registered can be looked at in `registrations`."""
+    """Implements `ModelRegistry`; what was registered can be looked at in `registrations`.
 
-    def __init__(self) -> None:
+    Args:
+        runs: The runs of trainings that a registration completes.
+    """
+
+    def __init__(self, runs: InMemoryRuns | None = None) -> None:
+        self._runs = runs or InMemoryRuns()
         self.registrations: dict[tuple[str, str], Registration] = {}
         self._versions: dict[tuple[str, str], ModelVersion] = {}
         self._champions: dict[str, str] = {}
@@ -49,7 +58,9 @@ class InMemoryModelRegistry:
             BUNDLE_DIGEST_TAG: registration.bundle.stem,
             STATE_TAG: STATE_REGISTERED,
         }
-        version = ModelVersion(registration.name, number, tags, f"run-{number}", f"memory:/{number}/model")
+        run = self._runs.find_or_make(registration.name, registration.training_key, registration.tags)
+        complete(run, registration.metrics)
+        version = ModelVersion(registration.name, number, tags, run.run_id, f"memory:/{number}/model")
         self.registrations[registration.name, number] = registration
         self._versions[registration.name, number] = version
         return version
@@ -77,3 +88,14 @@ class InMemoryModelRegistry:
             store.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(bundle, target)
         return target
+
+
+def complete(run: TrainingRun, metrics: Sequence[Metric]) -> None:
+    """Add the points that a run lacks, and end it."""
+    known = {(point.step, point.name, point.value) for point in run.points}
+    run.log(
+        Point(metric.step, metric.name, metric.value, 0)
+        for metric in metrics
+        if (metric.step, metric.name, metric.value) not in known
+    )
+    run.status, run.is_registered = "FINISHED", True

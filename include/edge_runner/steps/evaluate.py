@@ -20,7 +20,8 @@ from typing import Any
 from edge_runner.listing import EVALUATION_PATH, METRICS_PATH, MODEL_NAME
 from edge_runner.metrics import last_values
 from edge_runner.protocol import PROBE_NAME, Dirs, StepError, canonical_json, write_atomically
-from edge_runner.script import common_variables, require_script, require_success, run_script
+from edge_runner.script import common_variables, require_script, run_script
+from edge_runner.script_end import require_success
 
 ASKED_NAME = "request.json"
 """The scoring request as the script wrote it, before it is answered."""

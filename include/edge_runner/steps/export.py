@@ -5,7 +5,6 @@ The worker streams that directory through Docker's archive API and checks every 
 
 from __future__ import annotations
 
-import re
 import shutil
 import stat
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,11 +24,10 @@ from edge_runner.listing import (
     path_objection,
     size_objection,
 )
-from edge_runner.metrics import read_points
+from edge_runner.metrics import METRIC_NAME, read_points
 from edge_runner.protocol import Dirs, StepError, canonical_json, write_atomically
 
 _CHUNK_BYTES = 1 << 20
-_METRIC_NAME = re.compile(r"[A-Za-z0-9_./ -]{1,100}")
 
 
 def run(request: Mapping[str, Any], secrets: Mapping[str, str], dirs: Dirs) -> dict[str, Any]:
@@ -65,7 +63,7 @@ def metric_lines(points: Sequence[Mapping[str, Any]]) -> bytes:
         StepError: kind `ExportRefused`, when a name could be a place to hide data.
     """
     for point in points:
-        if not _METRIC_NAME.fullmatch(point["name"]):
+        if not METRIC_NAME.fullmatch(point["name"]):
             raise refusal(
                 f"A metric of step {point['step']} has a name that may not leave the site; "
                 "use letters, digits, spaces and _ - . / only, at most 100 of them."

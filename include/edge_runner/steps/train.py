@@ -12,17 +12,19 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from edge_runner.listing import METRICS_PATH, MODEL_FILE_PATH, MODEL_NAME
-from edge_runner.metrics import last_values
+from edge_runner.checkpoints import remove_torn
+from edge_runner.listing import CHECKPOINTS_NAME, METRICS_PATH, MODEL_FILE_PATH, MODEL_NAME
+from edge_runner.metrics import finish_last_line, last_values
 from edge_runner.protocol import Dirs, StepError
-from edge_runner.script import common_variables, require_script, require_success, run_script
+from edge_runner.script import common_variables, require_script, run_script
+from edge_runner.script_end import require_success
 
 
 def run(request: Mapping[str, Any], secrets: Mapping[str, str], dirs: Dirs) -> dict[str, Any]:
     """Train once; a checkpoint left by an interrupted try is found in `EDGE_CHECKPOINT_DIR`.
 
     Raises:
-        StepError: kinds `BadRequest`, `JobInterrupted`, `TrainingFailed`, `TimeLimit`, `NoModel`.
+        StepError: kinds `BadRequest`, `NoModel` and those of `script_end.require_success`.
     """
     script, time_limit_s = str(request["script"]), float(request["time_limit_s"])
     require_script(dirs, script, "training_script")
@@ -44,10 +46,12 @@ def run(request: Mapping[str, Any], secrets: Mapping[str, str], dirs: Dirs) -> d
 
 
 def prepare(request: Mapping[str, Any], dirs: Dirs) -> dict[str, str]:
-    """Lay out the job's directory and name it in the script's variables; only checkpoints and metrics of an
-    earlier try stay.
+    """Lay out the job's directory and name it in the script's variables; only whole checkpoints and metrics
+    of an earlier start stay.
     """
-    model, checkpoints = dirs.job / MODEL_NAME, dirs.job / "checkpoints"
+    model, checkpoints = dirs.job / MODEL_NAME, dirs.job / CHECKPOINTS_NAME
     shutil.rmtree(model, ignore_errors=True)
     checkpoints.mkdir(exist_ok=True)
+    remove_torn(checkpoints)
+    finish_last_line(dirs.job / METRICS_PATH)
     return common_variables(request, model, dirs) | {"EDGE_CHECKPOINT_DIR": str(checkpoints)}

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from pathlib import PurePosixPath
 from typing import Any
 
 from edge_runner.protocol import CODE_DIR, WORK_NAME
 from edge_training.adapters.ssh import LOOPBACK
+from edge_training.identity import CACHE_VOLUME, labels
 from edge_training.ports.edge_host import (
     JOB_USER_ID,
     ContainerSpec,
@@ -25,7 +27,8 @@ from edge_training.ports.edge_host import (
 )
 
 CODE_SIZE_BYTES = 64 * 2**20
-LONGEST_LINE_CHARS = 2**20
+LONGEST_LINE_CHARS = 2**23
+"""More than the longest line that the runner shows, every byte of it escaped."""
 RUNNING_STATES = ("running", "paused", "restarting")
 
 
@@ -57,9 +60,9 @@ def job_config(
         "User": f"{JOB_USER_ID}:{JOB_USER_ID}",
         "WorkingDir": "/tmp",
         "Labels": dict(spec.labels),
-        "AttachStdin": True,
-        "OpenStdin": True,
-        "StdinOnce": True,
+        "AttachStdin": spec.reads_input,
+        "OpenStdin": spec.reads_input,
+        "StdinOnce": spec.reads_input,
         "HostConfig": host_config,
     }
 
@@ -104,10 +107,17 @@ def sandbox(limits: Limits) -> dict[str, Any]:
 
 
 def mount_config(mount: Mount, source: str | None) -> dict[str, Any]:
-    """One entry of `HostConfig.Mounts`: a volume, or a part of one as the directory it has on the VM."""
-    if source is None:
-        return {"Type": "volume", "Source": mount.volume, "Target": mount.target, "ReadOnly": mount.read_only}
-    return {"Type": "bind", "Source": source, "Target": mount.target, "ReadOnly": mount.read_only}
+    """One entry of `HostConfig.Mounts`: a volume, or a part of one as the directory it has on the VM.
+
+    Docker makes a volume when it is first mounted; its labels tell housekeeping what it is for. It stays
+    root's, whatever the image has at that place: a job must not forge what lies beside its own directory.
+    """
+    config = {"Target": mount.target, "ReadOnly": mount.read_only}
+    if source is not None:
+        return config | {"Type": "bind", "Source": source}
+    role = labels(role="cache" if mount.volume == CACHE_VOLUME else "job-volume")
+    options = {"Labels": role, "NoCopy": True}
+    return config | {"Type": "volume", "Source": mount.volume, "VolumeOptions": options}
 
 
 def container_state(shown: Mapping[str, Any]) -> ContainerState:
@@ -168,26 +178,35 @@ class WholeLines:
 
 def work_directory() -> bytes:
     """A tar that gives a volume its one directory that the job's user may write."""
-    return directory_tar(WORK_NAME, JOB_USER_ID)
+    return tar_of([(directory(WORK_NAME, JOB_USER_ID), b"")])
 
 
-def directory_tar(name: str, owner_id: int) -> bytes:
-    """A tar of one empty directory."""
-    member = tarfile.TarInfo(name)
-    member.type, member.mode, member.uid, member.gid = tarfile.DIRTYPE, 0o755, owner_id, owner_id
-    return tar_of(member, b"")
-
-
-def file_tar(name: str, content: bytes) -> bytes:
-    """A tar of one root-owned file that everyone reads."""
-    member = tarfile.TarInfo(name)
+def file_tar(path: str, content: bytes) -> bytes:
+    """A tar of one root-owned file that everyone reads, and of the directories it lies in."""
+    member = tarfile.TarInfo(path)
     member.size, member.mode = len(content), 0o644
-    return tar_of(member, content)
+    above = [directory(str(parent), 0) for parent in reversed(PurePosixPath(path).parents[:-1])]
+    return tar_of([*((found, b"") for found in above), (member, content)])
 
 
-def tar_of(member: tarfile.TarInfo, content: bytes) -> bytes:
-    """A tar with one member."""
+def directory(path: str, owner_id: int) -> tarfile.TarInfo:
+    """A directory that only its owner writes."""
+    member = tarfile.TarInfo(path)
+    member.type, member.mode, member.uid, member.gid = tarfile.DIRTYPE, 0o755, owner_id, owner_id
+    return member
+
+
+def tar_of(members: Iterable[tuple[tarfile.TarInfo, bytes]]) -> bytes:
+    """A tar of these members."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
-        archive.addfile(member, io.BytesIO(content))
+        for member, content in members:
+            archive.addfile(member, io.BytesIO(content))
     return buffer.getvalue()
+
+
+def files_of(archive: tarfile.TarFile) -> Iterator[tuple[str, bytes]]:
+    """Name and content of the plain files of a tar."""
+    for member in archive:
+        if content := archive.extractfile(member) if member.isfile() else None:
+            yield PurePosixPath(member.name).name, content.read()

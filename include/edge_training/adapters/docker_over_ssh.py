@@ -9,25 +9,25 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from http import HTTPStatus
 from pathlib import PurePosixPath
 from typing import IO, Any
 
 import aiodocker
 import aiohttp
-import asyncssh
 
-from edge_training.adapters import docker_config
-from edge_training.adapters.ssh import LOOPBACK, SshTarget, connected, forwarded_port, forwarded_socket
+from edge_training.adapters import docker_config, site_facts
+from edge_training.adapters.docker_faults import translated
+from edge_training.adapters.shared_site import joined
+from edge_training.adapters.site_link import SiteLink
+from edge_training.adapters.ssh import LOOPBACK, SshTarget, forwarded_port
 from edge_training.adapters.storage_network import CONFLICT, NETWORK, NOT_FOUND, storage_hosts
 from edge_training.errors import (
     BadRequest,
     ImageMissing,
     JobInterrupted,
     RegistryUnavailable,
-    SiteRefused,
-    SiteUnreachable,
 )
 from edge_training.ports.edge_host import (
     ContainerSpec,
@@ -37,15 +37,12 @@ from edge_training.ports.edge_host import (
     RegistryLogin,
     ServiceSpec,
 )
+from edge_training.ports.site_facts import SiteFacts
 
-API_VERSION = "v1.41"
-CALL_LIMITS = aiohttp.ClientTimeout(sock_connect=15, sock_read=120)
 STREAM_LIMITS = aiohttp.ClientTimeout(sock_connect=15)
 PROBE_LIMITS = aiohttp.ClientTimeout(total=10)
 DELIVERY_LIMIT_S = 120
 CHUNK_BYTES = 2**18
-SERVER_ERROR = 500
-PORT_TAKEN = re.compile(r"port is already allocated|address already in use")
 OUT_OF_REACH = re.compile(
     r"dial tcp|no such host|connection (refused|reset)|timeout|deadline exceeded|EOF"
     r"|50[0234] |Internal Server Error|Bad Gateway|Service Unavailable|toomanyrequests",
@@ -57,37 +54,32 @@ NO_SUCH_DIRECTORY = "bind source path does not exist"
 
 @asynccontextmanager
 async def connect(target: SshTarget) -> AsyncIterator[DockerOverSsh]:
-    """A site's Docker engine for the length of a `with`.
+    """A site's Docker engine for the length of a `with`; the connection is shared with all who use it.
 
     Raises:
         SiteUnreachable: The VM or its Docker daemon does not answer.
         SiteRefused: The VM refuses us, or is not the one whose host key was pinned.
     """
-    async with connected(target) as connection, forwarded_socket(connection, target.docker_socket) as socket:
-        connector = aiohttp.UnixConnector(str(socket))
-        async with (
-            aiohttp.ClientSession(connector=connector) as session,
-            aiodocker.Docker(
-                url=f"unix://{socket}", session=session, timeout=CALL_LIMITS, api_version=API_VERSION
-            ) as docker,
-        ):
-            yield DockerOverSsh(target, connection, session, docker)
+    async with joined(target) as link:
+        yield DockerOverSsh(link)
 
 
 class DockerOverSsh:
-    """The port `EdgeHost`, see there for what each call means."""
+    """The ports `EdgeHost` and `FactsSource`, see there for what each call means."""
 
-    def __init__(
-        self,
-        target: SshTarget,
-        connection: asyncssh.SSHClientConnection,
-        session: aiohttp.ClientSession,
-        docker: aiodocker.Docker,
-    ) -> None:
-        self._target = target
-        self._connection = connection
-        self._session = session
-        self._docker = docker
+    def __init__(self, link: SiteLink) -> None:
+        self._target = link.target
+        self._connection = link.connection
+        self._files = link.files
+        self._session = link.session
+        self._docker = link.docker
+
+    async def facts(self) -> SiteFacts:
+        with self._translated():
+            return await site_facts.site_facts(self._docker, self._files, self._target.boot_id_path)
+
+    async def boot_id(self) -> str:
+        return await site_facts.boot_id(self._files, self._target.boot_id_path)
 
     async def inspect(self, name: str) -> ContainerState | None:
         with self._translated():
@@ -160,20 +152,24 @@ class DockerOverSsh:
             raise
         return str(PurePosixPath(shown["Mountpoint"]) / mount.subpath)
 
-    async def start(self, spec: ContainerSpec, payload: bytes) -> None:
-        container = self._container(spec.name)
+    async def prepare(self, spec: ContainerSpec) -> None:
         with self._translated():
             for mount in spec.mounts:
                 if not mount.read_only:
-                    await container.put_archive(mount.target, docker_config.work_directory())
+                    await self._container(spec.name).put_archive(mount.target, docker_config.work_directory())
+
+    async def start(self, name: str, message: bytes = b"") -> None:
+        container = self._container(name)
+        with self._translated():
+            if not message:
+                await container.start()
+                return
             async with container.attach(stdin=True, stdout=True, stderr=True) as stream:
                 await container.start()
-                await stream.write_in(payload)
+                await stream.write_in(message)
                 receipt = await asyncio.wait_for(stream.read_out(), DELIVERY_LIMIT_S)
         if receipt is None:
-            raise JobInterrupted(
-                f"{spec.name} ended before its input arrived; the next try delivers it again."
-            )
+            raise JobInterrupted(f"{name} ended before its input arrived; the next try delivers it again.")
 
     async def wait(self, name: str) -> ContainerState:
         with self._translated():
@@ -206,9 +202,9 @@ class DockerOverSsh:
         with self._translated(), ignored(NOT_FOUND):
             await self._container(name).stop(t=grace_s)
 
-    async def remove(self, name: str) -> None:
+    async def remove(self, name_or_id: str) -> None:
         with self._translated(), ignored(NOT_FOUND, CONFLICT):
-            await self._container(name).delete(force=True)
+            await self._container(name_or_id).delete(force=True)
 
     async def rename(self, name_or_id: str, new_name: str) -> None:
         with self._translated(), ignored(NOT_FOUND):
@@ -225,15 +221,22 @@ class DockerOverSsh:
             content: IO[bytes] | None = archive.extractfile(archive.getmembers()[0])
             return content.read() if content else None
 
-    async def write_file(self, name: str, path: str, content: bytes) -> None:
-        place = PurePosixPath(path)
+    async def read_directory(self, name: str, path: str) -> dict[str, bytes]:
         with self._translated():
-            await self._container(name).put_archive(
-                str(place.parent), docker_config.file_tar(place.name, content)
-            )
+            try:
+                archive = await self._container(name).get_archive(path)
+            except aiodocker.DockerError as error:
+                if error.status == NOT_FOUND:
+                    return {}
+                raise
+            return dict(docker_config.files_of(archive))
+
+    async def write_file(self, name: str, volume_dir: str, path: str, content: bytes) -> None:
+        with self._translated():
+            await self._container(name).put_archive(volume_dir, docker_config.file_tar(path, content))
 
     async def stream_directory(self, name: str, path: str) -> AsyncIterator[bytes]:
-        url = f"http://docker/{API_VERSION}/containers/{name}/archive"
+        url = f"http://docker/{self._docker.api_version}/containers/{name}/archive"
         with self._translated():
             async with self._session.get(url, params={"path": path}, timeout=STREAM_LIMITS) as response:
                 if response.status != HTTPStatus.OK:
@@ -270,35 +273,8 @@ class DockerOverSsh:
     def _container(self, name: str) -> aiodocker.containers.DockerContainer:
         return self._docker.containers.container(name)
 
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        """Turn what the libraries raise into the two things a caller can do about it."""
-        try:
-            yield
-        except aiodocker.DockerError as error:
-            if PORT_TAKEN.search(error.message):
-                raise SiteRefused(
-                    f"A port on {self._target} is taken ({error.message}); give the service another one."
-                ) from None
-            if error.status >= SERVER_ERROR:
-                raise self._unreachable(error.message) from None
-            if error.status == NOT_FOUND:
-                raise JobInterrupted(
-                    f"{self._target} no longer has what the job needs ({error.message}); the next try starts "
-                    "it again."
-                ) from None
-            raise SiteRefused(
-                f"Docker on {self._target} refuses ({error.status}): {error.message}; correct the request "
-                "or the daemon's settings."
-            ) from None
-        except (aiohttp.ClientError, asyncssh.Error, OSError, TimeoutError) as error:
-            raise self._unreachable(f"{type(error).__name__}: {error}") from None
-
-    def _unreachable(self, reason: str) -> SiteUnreachable:
-        return SiteUnreachable(
-            f"Docker on {self._target} does not answer at {self._target.docker_socket} ({reason}); check "
-            "that the daemon runs and that the SSH user may use it."
-        )
+    def _translated(self) -> AbstractContextManager[None]:
+        return translated(self._target)
 
 
 @contextmanager

@@ -9,7 +9,6 @@ the order of their creation, so all writers agree which one that is.
 from __future__ import annotations
 
 import json
-import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 from edge_runner.listing import LISTING_PATH, MODEL_NAME, ListedFile, bundle_digest
 from edge_runner.protocol import canonical_json
 from edge_training import bundle as bundles
+from edge_training.adapters import mlflow_curves
+from edge_training.adapters.mlflow_runs import quoted, training_run
 from edge_training.adapters.mlflow_session import MlflowSession, unless_absent, unless_existing
 from edge_training.errors import ExportRefused, ModelRegistryRefused, ModelRegistryUnavailable
 from edge_training.ports.model_registry import (
@@ -36,10 +37,8 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion as MlflowVersion
 
 CREATION_LIMIT_S = 60
-METRICS_PER_BATCH = 800
 PARAMS_PER_BATCH = 100
 _ABSENT = -1
-_QUOTABLE = re.compile(r"[^'\"`\\]+")
 
 
 class MlflowRegistry:
@@ -106,7 +105,9 @@ class _Registering:
         version = self._elect()
         if version is None:
             self._ensure_model()
-            run = self._find_or_create_run()
+            run = training_run(
+                self._client, self._registration.name, self._registration.training_key, self._tags
+            )
             tags = self._fill_run(run.info.run_id)
             self._create_version(run, tags)
             version = self._elect()
@@ -140,26 +141,6 @@ class _Registering:
         if _get_model(self._client, name) is None:
             unless_existing(self._client.create_registered_model, name)
 
-    def _find_or_create_run(self) -> Run:
-        experiment_id = self._ensure_experiment()
-        key = self._registration.training_key
-        runs = self._client.search_runs(
-            [experiment_id], f"tags.{TRAINING_KEY_TAG} = '{key}'", order_by=["attributes.start_time ASC"]
-        )
-        if runs:
-            return runs[0]
-        return self._client.create_run(experiment_id, tags=self._tags, run_name=key[:12])
-
-    def _ensure_experiment(self) -> str:
-        name = self._registration.name
-        experiment = self._client.get_experiment_by_name(name)
-        if experiment is None:
-            unless_existing(self._client.create_experiment, name)
-            experiment = self._client.get_experiment_by_name(name)
-        if experiment is None:
-            raise ModelRegistryRefused(f"The experiment {name} was deleted; restore it in MLflow.")
-        return str(experiment.experiment_id)
-
     def _fill_run(self, run_id: str) -> dict[str, str]:
         """Write metrics, parameters and files into the run, unless that was done to the end before.
 
@@ -176,17 +157,12 @@ class _Registering:
         return self._tags
 
     def _log_numbers(self, run: Run) -> None:
-        """Write metrics and parameters; the fixed time stamp makes MLflow know a point it already has."""
-        from mlflow.entities import Metric, Param, RunTag
+        """Write tags, parameters, and the points of metrics that were not forwarded while it trained."""
+        from mlflow.entities import Param, RunTag
 
-        time_ms = run.info.start_time
-        points = [
-            Metric(point.name, point.value, time_ms, point.step) for point in self._registration.metrics
-        ]
         params = [Param(name, value) for name, value in sorted(self._registration.params.items())]
         self._client.log_batch(run.info.run_id, tags=[RunTag(*tag) for tag in self._tags.items()])
-        for start in range(0, len(points), METRICS_PER_BATCH):
-            self._client.log_batch(run.info.run_id, metrics=points[start : start + METRICS_PER_BATCH])
+        mlflow_curves.complete(self._client, run, self._registration.metrics)
         for start in range(0, len(params), PARAMS_PER_BATCH):
             self._client.log_batch(run.info.run_id, params=params[start : start + PARAMS_PER_BATCH])
 
@@ -198,7 +174,7 @@ class _Registering:
             bundles.unpack(self._registration.bundle, Path(directory))
             (Path(directory) / LISTING_PATH).write_bytes(canonical_json(self._files))
             self._client.log_artifacts(run_id, directory)
-        sizes = dict(_artifact_sizes(self._client, run_id))
+        sizes = dict(artifact_sizes(self._client, run_id))
         for file in self._files:
             if sizes.get(file["path"], _ABSENT) not in (file["size"], None):
                 raise ModelRegistryUnavailable(
@@ -222,10 +198,7 @@ def _differing(version: ModelVersion, tags: Mapping[str, str]) -> dict[str, str]
 
 
 def _search_versions(client: MlflowClient, name: str, training_key: str) -> list[ModelVersion]:
-    for text in (name, training_key):
-        if not _QUOTABLE.fullmatch(text):
-            raise ModelRegistryRefused(f"{text!r} is no name for MLflow; use letters, digits, '_' and '-'.")
-    query = f"name = '{name}' and tags.{TRAINING_KEY_TAG} = '{training_key}'"
+    query = f"name = {quoted(name)} and tags.{TRAINING_KEY_TAG} = {quoted(training_key)}"
     return [_version(found) for found in client.search_model_versions(query)]
 
 
@@ -256,13 +229,13 @@ def _version(found: MlflowVersion) -> ModelVersion:
     )
 
 
-def _artifact_sizes(
+def artifact_sizes(
     client: MlflowClient, run_id: str, directory: str | None = None
 ) -> Iterator[tuple[str, int | None]]:
     """Size by path of a run's files; None where the server does not tell, as for empty files."""
     for entry in client.list_artifacts(run_id, directory):
         if entry.is_dir:
-            yield from _artifact_sizes(client, run_id, entry.path)
+            yield from artifact_sizes(client, run_id, entry.path)
         else:
             yield entry.path, entry.file_size
 

@@ -12,9 +12,9 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from edge_training.errors import EdgeError, ModelRegistryRefused, ModelRegistryUnavailable
 
@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 _TURN = threading.RLock()
 _LONGEST_PAUSE_S = 8.0
 _REASON_LENGTH = 300
+_CLASH = "BAD_REQUEST"
+"""MLflow's word when its database refuses a statement, as when two writers insert the same row."""
 
 
 class MlflowSession:
@@ -101,45 +103,70 @@ class MlflowSession:
     def _named(self, error: BaseException) -> EdgeError:
         from requests.exceptions import SSLError
 
-        status = _status(error)
-        if any(isinstance(cause, SSLError) for cause in _causes(error)):
-            return ModelRegistryRefused(
-                f"The certificate of {self._url} is not trusted; give its authority in the connection, "
-                "or correct the host name."
-            )
-        if status is None or status in (408, 429) or status >= 500:
+        if any(isinstance(cause, SSLError) for cause in causes(error)):
+            return untrusted(self._url)
+        if getattr(error, "error_code", "") == _CLASH:
             return ModelRegistryUnavailable(
-                f"The model registry {self._url} does not answer ({_reason(error)}); "
-                "start it or mend the network."
+                f"The database of {self._url} refuses what two writers want at once ({_reason(error)}); "
+                "it is tried again."
             )
-        if status in (401, 403):
-            return ModelRegistryRefused(
-                f"The model registry {self._url} refuses user {self._user!r} ({status}: {_reason(error)}); "
-                "correct login and password of its connection, or give this user the right to edit models."
-            )
-        return ModelRegistryRefused(
-            f"The model registry {self._url} refuses the request ({status}: {_reason(error)}); "
-            "correct the name, tag or parameter it names."
+        return bad_answer(self._url, self._user, _status(error), _reason(error))
+
+
+def untrusted(url: str) -> ModelRegistryRefused:
+    """What to say of a certificate that nobody vouches for."""
+    return ModelRegistryRefused(
+        f"The certificate of {url} is not trusted; give its authority in the connection, "
+        "or correct the host name."
+    )
+
+
+def bad_answer(url: str, user: str | None, status: int | None, reason: str) -> EdgeError:
+    """The name of a bad answer.
+
+    Args:
+        url: The server.
+        user: Who asked.
+        status: Its HTTP status; None when no answer came.
+        reason: What the server or the network says.
+    """
+    if status is None or status in (408, 429) or status >= 500:
+        return ModelRegistryUnavailable(
+            f"The model registry {url} does not answer ({reason}); start it or mend the network."
         )
+    if status in (401, 403):
+        return ModelRegistryRefused(
+            f"The model registry {url} refuses user {user!r} ({status}: {reason}); "
+            "correct login and password of its connection, or give this user the right to edit models."
+        )
+    return ModelRegistryRefused(
+        f"The model registry {url} refuses the request ({status}: {reason}); "
+        "correct the name, tag or parameter it names."
+    )
 
 
 def unless_absent(call: Callable[..., T], *arguments: str) -> T | None:
     """What a call gives, or None when there is no such thing."""
-    return _unless("RESOURCE_DOES_NOT_EXIST", call, *arguments)
+    return _unless(("RESOURCE_DOES_NOT_EXIST",), call, *arguments)
 
 
 def unless_existing(call: Callable[..., T], *arguments: str) -> T | None:
     """What a call makes, or None when somebody made it before."""
-    return _unless("RESOURCE_ALREADY_EXISTS", call, *arguments)
+    return _unless(("RESOURCE_ALREADY_EXISTS",), call, *arguments)
 
 
-def _unless(error_code: str, call: Callable[..., T], *arguments: str) -> T | None:
+def unless_written(call: Callable[..., T], *arguments: Any) -> T | None:
+    """What a call gives, or None when what it writes once has another value, or gets one at this moment."""
+    return _unless(("INVALID_PARAMETER_VALUE", _CLASH), call, *arguments)
+
+
+def _unless(error_codes: Collection[str], call: Callable[..., T], *arguments: Any) -> T | None:
     from mlflow.exceptions import MlflowException
 
     try:
         return call(*arguments)
     except MlflowException as error:
-        if error.error_code != error_code:
+        if error.error_code not in error_codes:
             raise
     return None
 
@@ -149,7 +176,7 @@ def _status(error: BaseException) -> int | None:
     from mlflow.exceptions import ERROR_CODE_TO_HTTP_STATUS, MlflowException
     from requests.exceptions import HTTPError, RequestException
 
-    for cause in _causes(error):
+    for cause in causes(error):
         if isinstance(cause, HTTPError) and cause.response is not None:
             return int(cause.response.status_code)
         if isinstance(cause, RequestException):
@@ -159,7 +186,8 @@ def _status(error: BaseException) -> int | None:
     return None
 
 
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error, and the errors behind it."""
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
@@ -167,7 +195,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 def _reason(error: BaseException) -> str:
     """The innermost cause, where MLflow's own message repeats the whole chain."""
-    *_, first = _causes(error)
+    *_, first = causes(error)
     return f"{type(first).__name__}: {' '.join(str(first).split())[:_REASON_LENGTH]}"
 
 

@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from edge_training.ports.site_facts import FactsSource
+
 JOB_USER_ID = 65532
 """Numeric user and group of every container; `nonroot` of the distroless images."""
 
@@ -74,11 +76,12 @@ class ContainerSpec:
     Attributes:
         name: The container's name; Docker's refusal of a second one is the lock.
         image: Image reference by digest.
-        command: The command; what the job does arrives on standard input.
+        command: The command.
         mounts: Volumes; those that are not read-only are prepared for the job's user before the start.
         storage: The blob store to reach, or None for no network at all.
         limits: CPU, memory and the like.
         labels: What housekeeping needs to know.
+        reads_input: Whether it takes a message on its standard input when it starts.
     """
 
     name: str
@@ -88,6 +91,7 @@ class ContainerSpec:
     storage: BlobForward | None = None
     limits: Limits = DEFAULT_LIMITS
     labels: Mapping[str, str] = field(default_factory=dict)
+    reads_input: bool = False
 
 
 @dataclass(frozen=True)
@@ -143,7 +147,7 @@ class RegistryLogin:
     password: str = field(repr=False)
 
 
-class EdgeHost(Protocol):
+class EdgeHost(FactsSource, Protocol):
     """A site's Docker engine.
 
     Every call may raise `SiteUnreachable` (try again) or `SiteRefused` (do not).
@@ -167,9 +171,14 @@ class EdgeHost(Protocol):
             BadRequest: The site no longer has a volume, or the part of one, that an earlier step left.
         """
 
-    async def start(self, spec: ContainerSpec, payload: bytes) -> None:
-        """Prepare the writable volumes, start the created container and deliver `payload` on its standard
-        input.
+    async def prepare(self, spec: ContainerSpec) -> None:
+        """Give each writable volume of a container that does not run the directory its user may write."""
+
+    async def start(self, name: str, message: bytes = b"") -> None:
+        """Start a container that does not run; deliver `message`, unless empty, on its standard input.
+
+        Raises:
+            JobInterrupted: It ended before the message had arrived.
         """
 
     async def wait(self, name: str) -> ContainerState:
@@ -181,7 +190,7 @@ class EdgeHost(Protocol):
     async def stop(self, name: str, grace_s: int) -> None:
         """SIGTERM, then SIGKILL after the grace period; nothing when there is no such container."""
 
-    async def remove(self, name: str) -> None:
+    async def remove(self, name_or_id: str) -> None:
         """Remove the container, stopped or not; its volumes stay. Nothing when there is none."""
 
     async def rename(self, name_or_id: str, new_name: str) -> None:
@@ -190,8 +199,13 @@ class EdgeHost(Protocol):
     async def read_file(self, name: str, path: str) -> bytes | None:
         """A small file of a container, running or not; None when there is none."""
 
-    async def write_file(self, name: str, path: str, content: bytes) -> None:
-        """Place a small root-owned file into a writable volume of a container."""
+    async def read_directory(self, name: str, path: str) -> dict[str, bytes]:
+        """The small files of a directory of a container, by name; none when there is no such directory."""
+
+    async def write_file(self, name: str, volume_dir: str, path: str, content: bytes) -> None:
+        """Place a small root-owned file at `path` below `volume_dir`, where a writable volume of the
+        container is mounted; missing directories on the way are made.
+        """
 
     def stream_directory(self, name: str, path: str) -> AsyncIterator[bytes]:
         """A directory of a container as a tar stream."""

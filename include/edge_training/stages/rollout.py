@@ -9,7 +9,7 @@ from typing import Literal, cast, get_args
 
 from edge_training.errors import BadRequest, EdgeError, ModelRegistryRefused, RolloutFailed
 from edge_training.identity import candidate_name, labels, previous_name, service_name
-from edge_training.jobs import last_lines
+from edge_training.outcomes import last_lines
 from edge_training.ports.edge_host import ContainerState, EdgeHost, RegistryLogin, ServiceSpec
 from edge_training.ports.model_registry import ModelRegistry, ModelVersion
 from edge_training.stages.verify import SERVER_PORT

@@ -22,7 +22,7 @@ def job(run: PipelineRun, window: Window) -> EdgeJob:
     }
     return EdgeJob(
         step="snapshot",
-        key=step_key("snapshot", attempt=run.attempt),
+        key=step_key("snapshot", attempt=run.owner.attempt),
         image=run.training_image,
         request=request,
         secrets=store.read_access(run.project.container, TIME_LIMIT_S),

@@ -29,7 +29,7 @@ def job(run: PipelineRun, window: Window, quiet_s: int, poll_s: int, time_limit_
     }
     return EdgeJob(
         step="wait",
-        key=step_key("wait", attempt=run.attempt),
+        key=step_key("wait", attempt=run.owner.attempt),
         image=run.training_image,
         request=request,
         secrets=store.read_access(run.project.container, time_limit_s),

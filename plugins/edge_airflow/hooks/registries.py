@@ -4,12 +4,19 @@ registry's (type http).
 
 from __future__ import annotations
 
-from airflow.sdk import BaseHook
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseHook, Connection
+from asgiref.sync import sync_to_async
 
 from edge_airflow.hooks.site import required
 from edge_training.ports.edge_host import RegistryLogin
 from edge_training.ports.image_registry import ImageRegistry
 from edge_training.ports.model_registry import ModelRegistry
+from edge_training.ports.tracking import LogArchive, RunTracker
+
+if TYPE_CHECKING:
+    from edge_training.adapters.mlflow_session import MlflowSession
 
 
 class ImageRegistryHook(BaseHook):
@@ -56,13 +63,45 @@ class ModelRegistryHook(BaseHook):
     def client(self) -> ModelRegistry:
         """The registry's client."""
         from edge_training.adapters.mlflow_registry import MlflowRegistry
+
+        return MlflowRegistry(self._session())
+
+    def log_archive(self) -> LogArchive:
+        """Where raw logs are kept."""
+        from edge_training.adapters.mlflow_logs import MlflowLogArchive
+
+        return MlflowLogArchive(self._session())
+
+    def tracker(self) -> RunTracker:
+        """The tracker of trainings, from a worker."""
+        return tracker_of(self.get_connection(self.conn_id))
+
+    async def atracker(self) -> RunTracker:
+        """The tracker of trainings, from a trigger."""
+        return await sync_to_async(tracker_of)(await self.aget_connection(self.conn_id))
+
+    def _session(self) -> MlflowSession:
         from edge_training.adapters.mlflow_session import MlflowSession
 
-        connection = self.get_connection(self.conn_id)
-        session = MlflowSession(
-            required(connection, "host", connection.host),
-            user=connection.login or None,
-            password=connection.password or None,
-            ca_file=connection.extra_dejson.get("ca_file"),
-        )
-        return MlflowRegistry(session)
+        return MlflowSession(**server_of(self.get_connection(self.conn_id)))
+
+
+def tracker_of(connection: Connection) -> RunTracker:
+    """The tracker behind a connection; MLflow's client is not imported for it."""
+    from edge_training.adapters.mlflow_tracker import MlflowTracker
+
+    return MlflowTracker(**server_of(connection))
+
+
+def server_of(connection: Connection) -> dict[str, Any]:
+    """Where an MLflow server is and who we are there.
+
+    Raises:
+        BadRequest: The connection names no host.
+    """
+    return {
+        "url": required(connection, "host", connection.host),
+        "user": connection.login or None,
+        "password": connection.password or None,
+        "ca_file": connection.extra_dejson.get("ca_file"),
+    }

@@ -1,7 +1,7 @@
 """A site's connections: `<site>_vm` (type ssh) and `<site>_blob` (type wasb).
 
 `<site>_vm`: host, port, login; extra `private_key` (text) or `key_file`, `host_key` (required: an unknown
-host is refused), `docker_socket`.
+host is refused), `docker_socket`, `boot_id_path`, `deployment`.
 `<site>_blob`: host (the account's endpoint), login (account), password (key); extra `api_version`, `ca_pem`,
 `forward_address`.
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook, Connection
+from airflow.sdk.configuration import conf
 from asgiref.sync import sync_to_async
 
 from edge_training.errors import BadRequest
@@ -42,6 +43,21 @@ class SiteHook(BaseHook):
         connection = self.get_connection(f"{self.site_name}_blob")
         return Site(self.site_name, blob_store(connection))
 
+    def deployment(self) -> str:
+        """Which Airflow this is: the connection's extra `deployment`, else the address of its UI.
+
+        Raises:
+            BadRequest: It has neither; jobs that belong to nobody in particular could be stopped by anybody.
+        """
+        connection = self.get_connection(f"{self.site_name}_vm")
+        name = connection.extra_dejson.get("deployment") or conf.get("api", "base_url", fallback="")
+        if not name:
+            raise BadRequest(
+                f"This Airflow has no name for the site: add the extra `deployment` to {connection.conn_id}, or "
+                "set base_url in Airflow's section [api]."
+            )
+        return str(name)
+
     def connect(self) -> AbstractAsyncContextManager[EdgeHost]:
         """The site's Docker engine, from a worker."""
         return connected(self.get_connection(f"{self.site_name}_vm"))
@@ -64,7 +80,7 @@ def ssh_target(connection: Connection) -> SshTarget:
     Raises:
         BadRequest: A field that is needed is missing.
     """
-    from edge_training.adapters.ssh import SshTarget
+    from edge_training.adapters.ssh import DEFAULT_BOOT_ID_PATH, SshTarget
 
     extra = connection.extra_dejson
     key_file = extra.get("key_file")
@@ -77,6 +93,7 @@ def ssh_target(connection: Connection) -> SshTarget:
         else required(connection, "private_key", extra.get("private_key")),
         host_key=required(connection, "host_key", extra.get("host_key")),
         docker_socket=extra.get("docker_socket") or DEFAULT_DOCKER_SOCKET,
+        boot_id_path=extra.get("boot_id_path") or DEFAULT_BOOT_ID_PATH,
     )
 
 

@@ -6,29 +6,65 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import Any, NoReturn, TypeVar
 
 from airflow.sdk import Context
+from airflow.sdk.exceptions import AirflowTaskTimeout
 
 from edge_airflow.failures import ends_with_a_sentence
 from edge_airflow.hooks.registries import ImageRegistryHook
 from edge_airflow.hooks.site import SiteHook
 from edge_airflow.operators.documented import DocumentedOperator
-from edge_airflow.triggers.edge_job import EdgeJobTrigger
-from edge_training import jobs, partitions
-from edge_training.errors import EdgeError, error_of_kind
+from edge_airflow.priorities import BackfillsLast
+from edge_airflow.triggers.edge_job import EdgeJobTrigger, Patience, Sink, Tracked
+from edge_training import lifecycle, outcomes, partitions, watching
+from edge_training.errors import EdgeError, Final, SecretsNeeded, TimeLimit, error_of_kind
 from edge_training.jobs import EdgeJob
+from edge_training.ownership import Owner
+from edge_training.perseverance import Perseverance
 from edge_training.ports.edge_host import ContainerState, EdgeHost
 from edge_training.project import ModelProject
 from edge_training.run import PipelineRun
 
+T = TypeVar("T")
+UNFINISHED = ("running", "created")
+Lineage = dict[str, Any]
+"""What later tasks must know of a job, fixed before it starts."""
+DEFAULT_MODEL_REGISTRY = "edge_mlflow"
 DEFAULT_SITE = "edge_site"
 DEFAULT_REGISTRY = "edge_registry"
 TRAINING_IMAGE = "{{ var.value.edge_training_image }}"
 GRACE_S = 20
+MOST_RESTARTS = 5
 OUT_OF_REACH_LIMIT_S = 24 * 3600
+AIRFLOW_MARGIN = timedelta(minutes=5)
+"""A trigger ends a task whose time is over, and stops its job; Airflow's own limit is for a triggerer that is
+gone."""
+
+
+@dataclass
+class Followed:
+    """How far a worker has followed a job.
+
+    Attributes:
+        cursor: Through lost connections.
+        restarts: How often it had to deliver the job's secrets again.
+    """
+
+    cursor: watching.Cursor = watching.START
+    restarts: int = 0
+
+    def restart(self, error: SecretsNeeded, most_restarts: int) -> None:
+        """Count a restart; raises the error when there were too many."""
+        if self.restarts >= most_restarts:
+            raise error
+        self.restarts += 1
 
 
 class EdgeJobOperator(DocumentedOperator):
@@ -40,7 +76,8 @@ class EdgeJobOperator(DocumentedOperator):
         training_image: The training runtime, by digest.
         registry_conn_id: Who pulls images on the site.
         deferrable: Wait in the triggerer instead of a worker slot.
-        out_of_reach_limit_s: How long the site may be out of reach while a deferred job is watched.
+        out_of_reach_limit_s: How long the site may be out of reach.
+        most_restarts: How often a job that its VM or Docker daemon took down is started again in one try.
     """
 
     template_fields: Sequence[str] = ("training_image",)
@@ -55,9 +92,11 @@ class EdgeJobOperator(DocumentedOperator):
         registry_conn_id: str = DEFAULT_REGISTRY,
         deferrable: bool = False,
         out_of_reach_limit_s: int = OUT_OF_REACH_LIMIT_S,
+        most_restarts: int = MOST_RESTARTS,
         **kwargs: Any,
     ) -> None:
         kwargs.setdefault("pool", site)
+        kwargs.setdefault("weight_rule", BackfillsLast())
         super().__init__(**kwargs)
         self.model = model
         self.site = site
@@ -65,15 +104,16 @@ class EdgeJobOperator(DocumentedOperator):
         self.registry_conn_id = registry_conn_id
         self.deferrable = deferrable
         self.out_of_reach_limit_s = out_of_reach_limit_s
+        self.most_restarts = most_restarts
         self._job_name = ""
-        self._owner = ""
+        self._owner: Owner | None = None
 
     @abstractmethod
     def build_job(self, run: PipelineRun, context: Context) -> EdgeJob:
         """The job this task stands for."""
 
-    def lineage(self, run: PipelineRun, job: EdgeJob) -> dict[str, Any]:
-        """What later tasks must know of the job, fixed before it starts."""
+    def lineage(self, run: PipelineRun, job: EdgeJob) -> Lineage:
+        """What later tasks must know of the job."""
         return {}
 
     async def finish(
@@ -82,24 +122,48 @@ class EdgeJobOperator(DocumentedOperator):
         """What the task hands on of the value its job ended with."""
         return value
 
+    async def before_start(self, host: EdgeHost, run: PipelineRun, job: EdgeJob) -> None:
+        """What is looked at before a job is started that nobody has started yet."""
+
+    def tracked(self, run: PipelineRun, job: EdgeJob) -> Tracked | None:
+        """Where the job's metrics go while it runs."""
+        return None
+
+    async def before_result(self, host: EdgeHost, run: PipelineRun, job_name: str, lineage: Lineage) -> None:
+        """What is done with a job that has ended, well or badly."""
+
+    async def after_failure(self, run: PipelineRun, lineage: Lineage) -> None:
+        """What is done about a job that has ended badly."""
+
     @ends_with_a_sentence
     def execute(self, context: Context) -> dict[str, Any]:
         """Start or adopt the job; defer while it runs, or follow it to its end."""
         run = self.pipeline_run(context)
         job = self.build_job(run, context)
-        self._job_name, self._owner = job.name, run.attempt
-        if self.deferrable and asyncio.run(self._start(run, job)).status == "running":
-            self._defer(run, job)
-        return asyncio.run(self._run_to_end(run, job))
+        self._job_name, self._owner = job.name, run.owner
+        try:
+            if self.deferrable and self._start(run, job) in UNFINISHED:
+                self._defer(run, job)
+            return self._run_to_end(run, job)
+        except AirflowTaskTimeout:
+            self.on_kill()
+            raise TimeLimit(
+                f"{job.name} was stopped: its task ran longer than its execution_timeout of "
+                f"{self.execution_timeout}. Raise that, or let the job do less."
+            ) from None
 
     @ends_with_a_sentence
     def resume(
-        self, context: Context, event: Mapping[str, Any], job_name: str, lineage: dict[str, Any]
+        self, context: Context, event: Mapping[str, Any], job_name: str, lineage: Lineage
     ) -> dict[str, Any]:
         """Take the result of the job that the trigger watched."""
-        if error := event.get("error"):
+        run = self.pipeline_run(context)
+        error = event.get("error")
+        if error and error["kind"] == SecretsNeeded.__name__:
+            return self._run_to_end(run, self.build_job(run, context))
+        if error:
             raise error_of_kind(error["kind"], error["message"], {})
-        return asyncio.run(self._resume(self.pipeline_run(context), job_name, lineage))
+        return self._through_losses(lambda host, _: self._take_result(host, run, job_name, lineage))
 
     def on_kill(self) -> None:
         """Stop the job of a killed task, unless there is none yet or a newer try has adopted it; a thread of
@@ -119,64 +183,121 @@ class EdgeJobOperator(DocumentedOperator):
         """
         task = context["ti"]
         partition = partitions.parse(context["dag_run"].partition_key).isoformat()
+        owner = Owner(
+            SiteHook(self.site).deployment(),
+            task.dag_id,
+            task.run_id,
+            task.task_id,
+            -1 if task.map_index is None else task.map_index,
+            task.try_number,
+        )
         labels = {
             "site": self.site,
             "model": self.model.name,
             "partition": partition,
-            "dag_id": task.dag_id,
-            "run_id": task.run_id,
-            "task_id": task.task_id,
+            "deployment": owner.deployment,
+            "dag_id": owner.dag_id,
+            "run_id": owner.run_id,
+            "task_id": owner.task_id,
+            "map_index": str(owner.map_index),
         }
         return PipelineRun(
             site=SiteHook(self.site).site(),
             project=self.model,
             partition=partition,
             training_image=self.training_image,
-            attempt=f"{task.dag_id}/{task.run_id}/{task.task_id}/{task.map_index}/{task.try_number}",
+            owner=owner,
             labels=labels,
             login=ImageRegistryHook(self.registry_conn_id).login(),
         )
 
     def _defer(self, run: PipelineRun, job: EdgeJob) -> NoReturn:
-        trigger = EdgeJobTrigger(self.site, job.name, run.attempt, GRACE_S, self.out_of_reach_limit_s)
+        limit = self.execution_timeout
+        patience = Patience(
+            out_of_reach_s=self.out_of_reach_limit_s,
+            most_restarts=self.most_restarts,
+            grace_s=GRACE_S,
+            deadline=time.time() + limit.total_seconds() if limit else None,
+        )
+        tracked = self.tracked(run, job)
         self.defer(
-            trigger=trigger,
+            trigger=EdgeJobTrigger(
+                self.site, job.name, asdict(run.owner), asdict(patience), asdict(tracked) if tracked else None
+            ),
             method_name="resume",
             kwargs={"job_name": job.name, "lineage": self.lineage(run, job)},
+            timeout=limit + AIRFLOW_MARGIN if limit else None,
         )
 
-    async def _start(self, run: PipelineRun, job: EdgeJob) -> ContainerState:
-        async with SiteHook(self.site).connect() as host:
-            return await self._ensure_started(host, run, job)
+    def _through_losses(self, work: Callable[[EdgeHost, Perseverance], Awaitable[T]]) -> T:
+        """Do work on the site, again whenever the connection is lost: all of it looks before it acts."""
+        perseverance = Perseverance(self.out_of_reach_limit_s, self.log.warning)
 
-    async def _run_to_end(self, run: PipelineRun, job: EdgeJob) -> dict[str, Any]:
-        async with SiteHook(self.site).connect() as host:
-            await self._ensure_started(host, run, job)
-            async for _ in jobs.follow(host, job.name, "", self.log.info):
-                pass
-            return await self._take_result(host, run, job.name, self.lineage(run, job))
+        async def connected() -> T:
+            async with SiteHook(self.site).connect() as host:
+                perseverance.in_contact()
+                return await work(host, perseverance)
 
-    async def _resume(self, run: PipelineRun, job_name: str, lineage: dict[str, Any]) -> dict[str, Any]:
-        async with SiteHook(self.site).connect() as host:
-            return await self._take_result(host, run, job_name, lineage)
+        return asyncio.run(perseverance.through(connected))
+
+    def _start(self, run: PipelineRun, job: EdgeJob) -> str:
+        """Start or adopt the job; gives its status."""
+        return self._through_losses(lambda host, _: self._ensure_started(host, run, job)).status
+
+    def _run_to_end(self, run: PipelineRun, job: EdgeJob) -> dict[str, Any]:
+        """Start or adopt the job and follow it; one that needs its secrets again is given them."""
+        followed = Followed()
+
+        async def work(host: EdgeHost, perseverance: Perseverance) -> dict[str, Any]:
+            while True:
+                await self._ensure_started(host, run, job)
+                try:
+                    await self._follow(host, run, job, followed, perseverance)
+                except SecretsNeeded as error:
+                    followed.restart(error, self.most_restarts)
+                    self.log.warning("%s", error)
+                else:
+                    return await self._take_result(host, run, job.name, self.lineage(run, job))
+
+        return self._through_losses(work)
+
+    async def _follow(
+        self, host: EdgeHost, run: PipelineRun, job: EdgeJob, followed: Followed, perseverance: Perseverance
+    ) -> None:
+        sink = Sink(self.log, None)
+        watch = watching.watch(host, job.name, run.owner, followed.cursor, sink, self.most_restarts)
+        async with aclosing(watch):
+            async for cursor in watch:
+                followed.cursor = cursor
+                perseverance.in_contact()
 
     async def _ensure_started(self, host: EdgeHost, run: PipelineRun, job: EdgeJob) -> ContainerState:
-        state = await jobs.ensure_started(host, job, run.attempt)
+        if await outcomes.phase(host, await host.inspect(job.name)) not in ("running", "succeeded"):
+            await self.before_start(host, run, job)
+        state = await lifecycle.ensure_started(host, job, run.owner)
         self.log.info("%s on %s is %s.", job.name, self.site, state.status)
         return state
 
     async def _take_result(
-        self, host: EdgeHost, run: PipelineRun, job_name: str, lineage: dict[str, Any]
+        self, host: EdgeHost, run: PipelineRun, job_name: str, lineage: Lineage
     ) -> dict[str, Any]:
-        value = await self.finish(host, run, job_name, await jobs.collect(host, job_name))
-        return {"job": job_name, **lineage, **value}
+        await self.before_result(host, run, job_name, lineage)
+        try:
+            collected = await outcomes.collect(host, job_name)
+        except Final:
+            await self.after_failure(run, lineage)
+            raise
+        return {"job": job_name, **lineage, **await self.finish(host, run, job_name, collected)}
 
     def _stop_or_say_why_not(self) -> None:
         try:
-            asyncio.run(self._stop())
+            asyncio.run(self._give_up())
         except EdgeError as error:
             self.log.error("%s could not be stopped: %s", self._job_name, error)
 
-    async def _stop(self) -> None:
+    async def _give_up(self) -> None:
+        if self._owner is None:
+            return
         async with SiteHook(self.site).connect() as host:
-            await jobs.stop_if_owned(host, self._job_name, self._owner, GRACE_S)
+            why = "its task was killed or ran out of time"
+            await lifecycle.give_up(host, self._job_name, self._owner, GRACE_S, why)

@@ -8,13 +8,16 @@ from typing import Any
 
 from airflow.sdk import Context
 
-from edge_airflow.hooks.registries import ImageRegistryHook
-from edge_airflow.operators.base import EdgeJobOperator
+from edge_airflow.hooks.registries import ImageRegistryHook, ModelRegistryHook
+from edge_airflow.operators.base import DEFAULT_MODEL_REGISTRY, EdgeJobOperator, Lineage
+from edge_airflow.triggers.edge_job import Tracked
+from edge_training.errors import JobInterrupted, ModelRegistryRefused, ModelRegistryUnavailable
 from edge_training.identity import code_digest
 from edge_training.jobs import EdgeJob
 from edge_training.ports.edge_host import EdgeHost
 from edge_training.run import PipelineRun
-from edge_training.stages import evaluate, export, train, verify
+from edge_training.stages import evaluate, export, raw_log, train, verify
+from edge_training.stages.preflight import SiteNeeds, ensure_ready
 
 BUNDLE_STORE = "{{ var.value.edge_bundle_store }}"
 
@@ -26,14 +29,22 @@ class TrainModelOperator(EdgeJobOperator):
         snapshot: What snapshot_data handed on.
         script_params: Parameters of the training script.
         force: Train although this training was done before.
+        model_registry_conn_id: Where the training's metrics and its raw log go.
     """
 
     template_fields: Sequence[str] = (*EdgeJobOperator.template_fields, "snapshot", "script_params", "force")
 
     def __init__(
-        self, *, snapshot: Any, script_params: Any, force: bool | str = False, **kwargs: Any
+        self,
+        *,
+        snapshot: Any,
+        script_params: Any,
+        force: bool | str = False,
+        model_registry_conn_id: str = DEFAULT_MODEL_REGISTRY,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.model_registry_conn_id = model_registry_conn_id
         self.snapshot = snapshot
         self.script_params = script_params
         self.force = force
@@ -44,7 +55,40 @@ class TrainModelOperator(EdgeJobOperator):
         nonce = context["ti"].run_id if forced else ""
         return train.job(run, self.snapshot["data_digest"], self.script_params, nonce)
 
-    def lineage(self, run: PipelineRun, job: EdgeJob) -> dict[str, Any]:
+    async def before_start(self, host: EdgeHost, run: PipelineRun, job: EdgeJob) -> None:
+        """Look whether the site has all that the training needs, before it takes hours."""
+        needs = SiteNeeds(job.limits, free_disk_bytes=run.project.min_free_disk_bytes)
+        await ensure_ready(host, self.site, needs, job.image, job.login)
+
+    def tracked(self, run: PipelineRun, job: EdgeJob) -> Tracked:
+        """The training's run in the model registry."""
+        return Tracked(self.model_registry_conn_id, self.model.name, job.key, self._tags(run))
+
+    async def before_result(self, host: EdgeHost, run: PipelineRun, job_name: str, lineage: Lineage) -> None:
+        """Keep the raw log; without a copy it stays on the site as long as a failure's does."""
+        archive = ModelRegistryHook(self.model_registry_conn_id).log_archive()
+        try:
+            kept = await raw_log.keep(host, job_name, archive, self.model.name, lineage["training_key"])
+        except (JobInterrupted, ModelRegistryUnavailable, ModelRegistryRefused) as error:
+            self.log.warning("The raw log stays on the site: %s", error)
+        else:
+            if kept:
+                self.log.info(
+                    "The raw log (%d bytes, sha256 %s) is an artifact of the run.",
+                    kept.log_size_bytes,
+                    kept.log_sha256,
+                )
+
+    async def after_failure(self, run: PipelineRun, lineage: Lineage) -> None:
+        """Say in the model registry that the training has failed."""
+        tracker = ModelRegistryHook(self.model_registry_conn_id).tracker()
+        async with tracker.run(self.model.name, lineage["training_key"], self._tags(run)) as live:
+            live.end("FAILED")
+
+    def _tags(self, run: PipelineRun) -> dict[str, str]:
+        return {"site": run.site.name, "partition": run.partition}
+
+    def lineage(self, run: PipelineRun, job: EdgeJob) -> Lineage:
         """The training's identity, with all that went into it."""
         return {
             "training_key": job.key,

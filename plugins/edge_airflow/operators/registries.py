@@ -10,7 +10,7 @@ from airflow.sdk import Asset, Context
 
 from edge_airflow.failures import ends_with_a_sentence
 from edge_airflow.hooks.registries import ImageRegistryHook, ModelRegistryHook
-from edge_airflow.operators.base import DEFAULT_REGISTRY, DEFAULT_SITE
+from edge_airflow.operators.base import DEFAULT_MODEL_REGISTRY, DEFAULT_REGISTRY, DEFAULT_SITE
 from edge_airflow.operators.documented import DocumentedOperator
 from edge_airflow.operators.model import BUNDLE_STORE
 from edge_training import partitions
@@ -22,7 +22,6 @@ from edge_training.revision import git_commit
 from edge_training.stages import build, push, register
 from edge_training.stages.rollout import policy_of
 
-DEFAULT_MODEL_REGISTRY = "edge_mlflow"
 SERVING_IMAGE = "{{ var.value.edge_serving_image }}"
 
 

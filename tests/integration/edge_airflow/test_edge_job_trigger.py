@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 
 import pytest
+from tests.jobs import NEXT_TRY, OTHER_RUN, OWNER
 from tests.real_host import Door, Engine, engine, real_host
 
-from edge_airflow.triggers.edge_job import EdgeJobTrigger
-from edge_training.jobs import EdgeJob, ensure_started
+from edge_airflow.triggers.edge_job import EdgeJobTrigger, Patience
+from edge_training.jobs import EdgeJob
+from edge_training.lifecycle import ensure_started
+from edge_training.outcomes import as_text, collect
+from edge_training.ownership import Owner
 
 
 @pytest.fixture
@@ -42,8 +48,8 @@ def job(site, behind: Engine) -> Callable[[str], EdgeJob]:
     return made
 
 
-def trigger(job: EdgeJob, owner: str = "owner", out_of_reach_limit_s: int = 60) -> EdgeJobTrigger:
-    return EdgeJobTrigger("edge_site", job.name, owner, 20, out_of_reach_limit_s)
+def trigger(job: EdgeJob, owner: Owner = OWNER, **patience: float) -> EdgeJobTrigger:
+    return EdgeJobTrigger("edge_site", job.name, asdict(owner), asdict(Patience(**patience)))
 
 
 async def events(watching: EdgeJobTrigger) -> list:
@@ -54,7 +60,7 @@ async def test_it_fires_once_when_the_job_has_ended(site, job, connect_through):
     connect_through()
     made = job("print('bye')")
     async with real_host(site) as host:
-        await ensure_started(host, made, "owner")
+        await ensure_started(host, made, OWNER)
     assert await events(trigger(made)) == [{}]
 
 
@@ -62,10 +68,10 @@ async def test_it_watches_on_through_a_lost_connection(site, job, connect_throug
     made = job("import time\nfor n in range(30): print(n, flush=True); time.sleep(0.1)")
     async with Door(site.ssh_host, site.ssh_port) as door, real_host(site) as host:
         connect_through(door.port)
-        await ensure_started(host, made, "owner")
+        await ensure_started(host, made, OWNER)
         watching = asyncio.create_task(events(trigger(made)))
         async for line in host.logs(made.name, "", follow=True):
-            if line.text in ("5", "15"):
+            if as_text(line.text) in ("5", "15"):
                 door.slam()
         assert await watching == [{}]
         assert (await host.inspect(made.name)).status == "exited"
@@ -75,7 +81,7 @@ async def test_a_site_out_of_reach_for_too_long_is_said_once(site, job, connect_
     async with Door(site.ssh_host, site.ssh_port) as door:
         closed_port = door.port
     connect_through(closed_port)
-    (payload,) = await events(trigger(job("pass"), out_of_reach_limit_s=0))
+    (payload,) = await events(trigger(job("pass"), out_of_reach_s=0))
     assert "does not answer over SSH" in payload["error"]["message"]
     assert "out of reach for more than 0 s" in payload["error"]["message"]
 
@@ -86,13 +92,46 @@ async def test_a_job_that_somebody_removed_is_said_at_once(job, connect_through)
     assert "the next try starts it again" in payload["error"]["message"]
 
 
-async def test_a_kill_stops_the_job_of_its_own_try_only(site, job, connect_through):
+async def test_a_kill_stops_the_job_when_nobody_else_watches_it(site, job, connect_through):
     connect_through()
     made = job("import time; time.sleep(100)")
     async with real_host(site) as host:
-        await ensure_started(host, made, "first try")
-        await ensure_started(host, made, "second try")
-        await trigger(made, "first try").on_kill()
-        assert (await host.inspect(made.name)).status == "running"
-        await trigger(made, "second try").on_kill()
+        for owner in (OWNER, NEXT_TRY, OTHER_RUN):
+            await ensure_started(host, made, owner)
+        for owner in (OWNER, NEXT_TRY):
+            await trigger(made, owner, grace_s=1).on_kill()
+            assert (await host.inspect(made.name)).status == "running"
+        await trigger(made, OTHER_RUN, grace_s=1).on_kill()
         assert (await host.inspect(made.name)).status == "exited"
+
+
+async def test_a_task_whose_time_is_over_leaves_nothing_running(site, job, connect_through):
+    connect_through()
+    made = job("import time; time.sleep(100)")
+    async with real_host(site) as host:
+        await ensure_started(host, made, OWNER)
+        (payload,) = await events(trigger(made, deadline=time.time() + 1, grace_s=1))
+        assert payload["error"]["kind"] == "TimeLimit"
+        assert "It was stopped on the site" in payload["error"]["message"]
+        assert (await host.inspect(made.name)).status == "exited"
+
+
+async def test_a_container_killed_from_outside_goes_on_without_a_worker(site, job, behind, connect_through):
+    connect_through()
+    made = job(
+        "import os, pathlib, time\n"
+        "mark = pathlib.Path(os.environ['EDGE_CHECKPOINT_DIR'], 'mark')\n"
+        "print('again' if mark.exists() else 'first', flush=True)\n"
+        "if not mark.exists(): mark.touch(); time.sleep(100)\n"
+        "os.mkdir(os.environ['EDGE_MODEL_DIR'])\n"
+        "open(os.environ['EDGE_MODEL_DIR'] + '/MLmodel', 'w')"
+    )
+    async with real_host(site) as host:
+        await ensure_started(host, made, OWNER)
+        watching = asyncio.create_task(events(trigger(made)))
+        async for line in host.logs(made.name, "", follow=True):
+            if as_text(line.text) == "first":
+                behind.client.containers.get(made.name).kill()
+        assert await watching == [{}]
+        assert "metrics" in await collect(host, made.name)
+    assert behind.containers(made.name) == [made.name]

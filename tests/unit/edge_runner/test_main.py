@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import errno
 import json
 
 import pytest
 
 from edge_runner import protocol
-from edge_runner.__main__ import main
+from edge_runner.__main__ import main, run_step
+from edge_runner.protocol import StepError
 
 
 @pytest.fixture
 def ask(dirs):
     """Run one step as the bootstrap does; gives exit code and result."""
 
-    def asked(step: str, request: dict) -> tuple[int, dict]:
+    def asked(step: str, request: dict) -> tuple[int, dict | None]:
         message = {"protocol": protocol.PROTOCOL, "step": step, "request": request}
         (dirs.code / "request.json").write_bytes(protocol.canonical_json(message))
         (dirs.code / "secrets.json").write_text('{"sas": "top-secret"}')
         exit_code = main(dirs)
-        return exit_code, json.loads((dirs.job / "result.json").read_bytes())
+        result = dirs.job / "result.json"
+        return exit_code, json.loads(result.read_bytes()) if result.exists() else None
 
     return asked
 
@@ -62,6 +65,30 @@ def test_the_result_of_an_earlier_try_does_not_outlive_the_next_one(ask, dirs):
     (dirs.job / "result.json").write_text("stale")
     _, result = ask("train", TRAINING)
     assert result["outcome"] == "refused"
+
+
+def test_a_result_that_finds_no_room_is_74_and_a_sentence(ask, dirs, capsys):
+    (dirs.job / ".result.json.partial").symlink_to("/dev/full")
+    (dirs.job / "result.json").write_text("{}")
+    exit_code, result = ask("train", TRAINING)
+    assert (exit_code, result) == (protocol.EXIT_DISK_FULL, None)
+    assert "takes no more data (No space left on device): let maintain_site" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [(errno.ENOSPC, "DiskFull"), (errno.EDQUOT, "DiskFull"), (errno.EACCES, "StepCrashed")],
+)
+def test_a_step_without_room_says_so(dirs, number, kind):
+    class Full(dict):
+        """A request that cannot be read for a reason of the disk's."""
+
+        def __getitem__(self, name):
+            raise OSError(number, "a reason")
+
+    with pytest.raises(StepError) as caught:
+        run_step("train", Full(), {}, dirs)
+    assert caught.value.kind == kind
 
 
 def test_a_script_finds_no_secrets(ask, dirs):

@@ -6,21 +6,22 @@ import json
 import os
 import signal
 import threading
+from pathlib import Path
 
 import pytest
 
-from edge_runner import script
-from edge_runner.protocol import StepError
-from edge_runner.script import LAST_LINES, ScriptEnd, hint, refuse_interrupted, run_script, script_exists
+from edge_runner.output import LAST_LINES
+from edge_runner.script import TAIL_BYTES, Interruption, run_script, script_exists
+from edge_runner.script_end import ScriptEnd
 
 
 @pytest.fixture
 def run(dirs):
     """Write a script and run it; gives its end."""
 
-    def ran(source: str, variables: dict[str, str] | None = None, time_limit_s: float = 60.0) -> ScriptEnd:
+    def ran(source: str, variables: dict[str, str] | None = None, **limits: float) -> ScriptEnd:
         (dirs.code / "model" / "train.py").write_text(source)
-        return run_script(dirs, "train.py", variables or {}, threads=3, time_limit_s=time_limit_s)
+        return run_script(dirs, "train.py", variables or {}, 3, **{"time_limit_s": 60.0} | limits)
 
     return ran
 
@@ -70,11 +71,11 @@ time.sleep(100)
     assert (dirs.code / "model" / "checkpoint").exists()
 
 
-def test_a_script_that_ignores_its_time_limit_is_killed(run, monkeypatch):
-    monkeypatch.setattr(script, "GRACE_S", 0.2)
+def test_a_script_that_ignores_its_time_limit_is_killed(run):
     end = run(
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(100)",
         time_limit_s=1.0,
+        grace_s=0.2,
     )
     assert (end.timed_out, end.exit_code) == (True, -signal.SIGKILL)
 
@@ -107,32 +108,73 @@ def interrupt_when_ready(dirs) -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-@pytest.mark.parametrize("exit_code", [0, 1, -signal.SIGTERM])
-def test_an_interrupted_try_is_retried_however_the_script_ended(exit_code):
-    with pytest.raises(StepError, match="resumes from its last checkpoint") as caught:
-        refuse_interrupted(ScriptEnd(exit_code, (), timed_out=False, interrupted=True), "train.py")
-    assert caught.value.kind == "JobInterrupted"
-    refuse_interrupted(ScriptEnd(exit_code, (), timed_out=False, interrupted=False), "train.py")
+class Terminated:
+    """A process that counts how often it was told to stop."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    def terminate(self) -> None:
+        self.times += 1
 
 
-@pytest.mark.parametrize(
-    ("line", "remedy"),
-    [
-        ("OSError: [Errno 30] Read-only file system: '/etc/x'", "may write only under EDGE_MODEL_DIR"),
-        ("PermissionError: [Errno 13] Permission denied: '/edge/job/x'", "may write only under"),
-        ("<urlopen error [Errno 101] Network is unreachable>", "edge jobs have no network"),
-        ("[Errno -3] Temporary failure in name resolution", "edge jobs have no network"),
-        ("ModuleNotFoundError: No module named 'torch'", "add the missing package"),
-        ("OSError: [Errno 28] No space left on device", "free disk on the site"),
-        ("ValueError: bad", "its last line was 'ValueError: bad'"),
-    ],
-)
-def test_the_last_lines_suggest_a_remedy(line, remedy):
-    assert remedy in hint(("Traceback (most recent call last):", line))
+def test_a_sigterm_that_comes_before_the_script_is_there_reaches_it_all_the_same():
+    interrupted, process = Interruption(), Terminated()
+    interrupted.handle(signal.SIGTERM, None)
+    interrupted.reaches(process)
+    assert (interrupted.happened, process.times) == (True, 1)
 
 
-def test_a_script_that_wrote_nothing_is_said_to(run):
-    assert hint(run("").last_lines) == "it wrote nothing"
+STAYS = """
+import os, subprocess, sys
+kept = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"], {options})
+print(kept.pid)
+"""
+
+
+def test_what_a_script_leaves_running_ends_with_it(run):
+    """It would go on writing to the model that is being hashed."""
+    left_running = int(run(STAYS.format(options="")).last_lines[-1])
+    while runs(left_running):
+        threading.Event().wait(0.02)
+
+
+def test_a_process_in_a_session_of_its_own_does_not_hold_up_the_end(run):
+    end = run(STAYS.format(options="start_new_session=True"))
+    left_running = int(end.last_lines[-1])
+    assert (end.exit_code, runs(left_running)) == (0, True)
+    os.kill(left_running, signal.SIGKILL)
+
+
+def test_a_loud_process_in_a_session_of_its_own_does_not_hold_up_the_end_either(run):
+    end = run("import subprocess; subprocess.Popen(['yes'], start_new_session=True)")
+    assert end.exit_code == 0
+
+
+def runs(pid: int) -> bool:
+    """Whether a process runs; one that is only waited for does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def test_a_script_that_closes_its_output_is_still_waited_for(run, dirs):
+    end = run("import os, pathlib; os.close(1); os.close(2); pathlib.Path('after').touch(); os._exit(3)")
+    assert end.exit_code == 3
+    assert (dirs.code / "model" / "after").exists()
+
+
+def test_output_is_passed_on_byte_for_byte_however_it_is_cut(run, capfdbinary):
+    source = "import sys\nfor n in range(3000): sys.stdout.buffer.write(b'%d \\xff\\r\\x00' % n)"
+    end = run(source)
+    assert capfdbinary.readouterr().out == b"".join(b"%d \xff\r\x00" % n for n in range(3000))
+    assert end.last_lines[-1] == "\x00"
+
+
+def test_of_one_endless_line_only_the_end_is_kept(run):
+    end = run(f"print('x' * {TAIL_BYTES * 3}, end='')")
+    assert end.last_lines == ("x" * TAIL_BYTES,)
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import threading
 import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,6 @@ from edge_training.adapters.mlflow_session import MlflowSession
 from edge_training.bundle import Metric
 from edge_training.errors import ModelRegistryRefused, ModelRegistryUnavailable
 from edge_training.ports.model_registry import ModelVersion, Registration
-from local_site.layout import Layout
-from local_site.model_registry import model_registry
-from local_site.processes import ProcessSpec, Supervisor
 
 KEY = "5" * 64
 OUTAGE_S = 30
@@ -171,33 +168,6 @@ def test_a_writer_that_comes_between_any_two_calls_ends_in_the_same_version(
 
     assert len(session.calls) > number
     assert assert_one_complete_version(site.mlflow_url, registration, tmp_path) == version
-
-
-@dataclass
-class OwnServer:
-    """An MLflow server of the test's own."""
-
-    supervisor: Supervisor
-    spec: ProcessSpec
-    url: str
-
-    def start(self) -> None:
-        self.supervisor.ensure(self.spec)
-
-    def stop(self) -> None:
-        self.supervisor.stop(self.spec.name)
-
-
-@pytest.fixture
-def own_server(site_python, free_port, tmp_path) -> Iterator[OwnServer]:
-    layout = Layout(tmp_path / "site", tmp_path / "cache")
-    layout.state_dir.mkdir()
-    server = OwnServer(
-        Supervisor(layout), model_registry(layout, site_python, free_port), f"http://127.0.0.1:{free_port}"
-    )
-    server.start()
-    yield server
-    server.stop()
 
 
 def test_a_server_that_is_down_in_the_middle_is_waited_for(own_server, registration, tmp_path):

@@ -8,11 +8,15 @@ import uuid
 from urllib.parse import urlsplit
 
 import pytest
+from tests.jobs import OWNER, Said
 from tests.real_host import Engine, engine, real_host
 
 from edge_training.adapters.storage_network import forwarder_name
-from edge_training.jobs import EdgeJob, collect, ensure_started, follow
+from edge_training.jobs import EdgeJob
+from edge_training.lifecycle import ensure_started
+from edge_training.outcomes import collect
 from edge_training.site import BlobStore
+from edge_training.watching import START, follow
 
 SCRIPT = """
 import json, os, pathlib, socket
@@ -92,12 +96,13 @@ async def test_a_job_on_the_storage_network_reaches_the_blob_store_and_nothing_e
         storage=store.forward(site.training_image),
     )
     behind.names.append(job.name)
-    lines: list[str] = []
+    said = Said()
     async with real_host(site) as host:
-        await ensure_started(host, job, "owner")
-        async for _ in follow(host, job.name, "", lines.append):
+        await ensure_started(host, job, OWNER)
+        async for _ in follow(host, job.name, START, said):
             pass
         await collect(host, job.name)
+    lines = said.lines
     assert "store answers" in lines
     assert "store, other port answers" not in lines
     assert "outside answers" not in lines

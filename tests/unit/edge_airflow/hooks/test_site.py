@@ -48,11 +48,13 @@ def test_the_vm_is_read_from_its_connection():
 def test_a_key_can_stay_in_a_file_and_ports_have_defaults(tmp_path):
     (tmp_path / "key").write_text("FROM FILE")
     target = ssh_target(vm({"host_key": "ssh-ed25519 AAAA", "key_file": str(tmp_path / "key")}, port=None))
-    assert (target.private_key, target.port, target.docker_socket) == (
-        "FROM FILE",
-        22,
-        "/var/run/docker.sock",
-    )
+    assert (target.private_key, target.port) == ("FROM FILE", 22)
+    assert target.docker_socket == "/var/run/docker.sock"
+    assert target.boot_id_path == "/proc/sys/kernel/random/boot_id"
+
+
+def test_the_boot_id_can_stand_elsewhere():
+    assert ssh_target(vm(VM | {"boot_id_path": "/run/boot"})).boot_id_path == "/run/boot"
 
 
 @pytest.mark.parametrize(

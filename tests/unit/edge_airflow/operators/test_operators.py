@@ -31,6 +31,8 @@ def connections(monkeypatch):
     """A site at addresses that nobody may connect to."""
     blob = {"conn_type": "wasb", "host": "https://store.invalid", "login": "a", "password": "a2V5"}
     registry = {"conn_type": "http", "host": "registry.invalid", "login": "edge", "password": "pw"}
+    vm = {"conn_type": "ssh", "host": "vm.invalid", "login": "edge", "extra": {"deployment": "airflow-1"}}
+    monkeypatch.setenv("AIRFLOW_CONN_EDGE_SITE_VM", json.dumps(vm))
     monkeypatch.setenv("AIRFLOW_CONN_EDGE_SITE_BLOB", json.dumps(blob))
     monkeypatch.setenv("AIRFLOW_CONN_EDGE_REGISTRY", json.dumps(registry))
 
@@ -64,10 +66,20 @@ def test_a_window_that_makes_no_sense_ends_at_once(model):
 
 
 def test_a_connection_without_a_host_key_ends_at_once(model, monkeypatch):
-    vm = {"conn_type": "ssh", "host": "vm.invalid", "login": "edge", "extra": {"private_key": "x"}}
+    extra = {"private_key": "x", "deployment": "airflow-1"}
+    vm = {"conn_type": "ssh", "host": "vm.invalid", "login": "edge", "extra": extra}
     monkeypatch.setenv("AIRFLOW_CONN_EDGE_SITE_VM", json.dumps(vm))
     task = SnapshotDataOperator(task_id="step", model=model, window_days=2, training_image=IMAGE)
     with pytest.raises(AirflowFailException, match="BadRequest: The connection edge_site_vm lacks host_key"):
+        task.execute(context("2013-02-01"))
+
+
+def test_an_airflow_without_a_name_is_asked_for_one(model, monkeypatch):
+    """Jobs that belong to nobody in particular could be stopped by anybody."""
+    vm = {"conn_type": "ssh", "host": "vm.invalid", "login": "edge"}
+    monkeypatch.setenv("AIRFLOW_CONN_EDGE_SITE_VM", json.dumps(vm))
+    task = SnapshotDataOperator(task_id="step", model=model, window_days=2, training_image=IMAGE)
+    with pytest.raises(AirflowFailException, match="add the extra `deployment` to edge_site_vm"):
         task.execute(context("2013-02-01"))
 
 
@@ -82,15 +94,18 @@ def test_a_trigger_that_lost_the_site_lets_the_task_try_again(model):
 def test_a_run_is_known_by_its_try_and_labelled_for_people(model):
     task = SnapshotDataOperator(task_id="step", model=model, window_days=2, training_image=IMAGE)
     first, second = (task.pipeline_run(context("2013-02-01", number)) for number in (1, 2))
-    assert first.attempt == "train_delay/manual__1/step/-1/1"
-    assert second.attempt != first.attempt
+    assert (first.owner.dag_id, first.owner.run_id, first.owner.try_number) == ("train_delay", "manual__1", 1)
+    assert second.owner != first.owner
+    assert second.owner.record_name == first.owner.record_name
     assert first.labels == {
         "site": "edge_site",
         "model": "delay",
         "partition": "2013-02-01",
+        "deployment": "airflow-1",
         "dag_id": "train_delay",
         "run_id": "manual__1",
         "task_id": "step",
+        "map_index": "-1",
     }
     assert first.login.registry == "registry.invalid"
 

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from importlib import import_module
 
-from edge_airflow.triggers.edge_job import EdgeJobTrigger
+import pytest
+from tests.jobs import OWNER
 
-TRIGGER = EdgeJobTrigger(
-    "edge_site", "edge-train-1", "dag/run/task/-1/2", grace_s=20, out_of_reach_limit_s=60
-)
+from edge_airflow.triggers.edge_job import EdgeJobTrigger, Patience, Tracked
+
+TRACKED = asdict(Tracked("edge_mlflow", "delay", "ab" * 32, {"site": "edge_site"}))
 
 
-def test_a_trigger_survives_its_serialization():
-    path, fields = TRIGGER.serialize()
+@pytest.mark.parametrize("tracked", [None, TRACKED])
+def test_a_trigger_survives_its_serialization(tracked):
+    patience = asdict(Patience(out_of_reach_s=60, deadline=1e9))
+    trigger = EdgeJobTrigger("edge_site", "edge-train-1", asdict(OWNER), patience, tracked)
+    path, fields = trigger.serialize()
     module, _, name = path.rpartition(".")
     again = getattr(import_module(module), name)(**json.loads(json.dumps(fields)))
-    assert again.serialize() == TRIGGER.serialize()
-    assert fields == {
-        "site": "edge_site",
-        "container": "edge-train-1",
-        "owner": "dag/run/task/-1/2",
-        "grace_s": 20,
-        "out_of_reach_limit_s": 60,
-    }
+    assert again.serialize() == trigger.serialize()
+    assert fields["owner"] == asdict(OWNER)
+    assert fields["patience"] == patience
+    assert fields["tracked"] == tracked
+
+
+def test_a_task_without_a_limit_may_take_for_ever():
+    assert Patience().left_s is None
+    assert Patience(deadline=0).left_s == 0

@@ -74,6 +74,17 @@ def test_checkpoints_and_metrics_of_an_earlier_try_are_found_and_its_half_model_
     assert [path.name for path in (dirs.job / "model").iterdir()] == ["MLmodel"]
 
 
+def test_what_an_interrupted_try_was_writing_does_not_mislead_the_next_one(ran, dirs):
+    (dirs.job / "checkpoints" / "step-3.partial").mkdir(parents=True)
+    (dirs.job / "metrics.jsonl").write_text('{"step": 1, "na')
+    resumed = """
+assert os.listdir(os.environ["EDGE_CHECKPOINT_DIR"]) == []
+with open(os.environ["EDGE_METRICS_FILE"], "a") as file:
+    file.write(json.dumps({"step": 1, "name": "mae", "value": 3.0}) + "\\n")
+"""
+    assert ran(SAVE_MODEL + resumed)["metrics"] == {"mae": 3.0}
+
+
 @pytest.mark.parametrize(
     ("source", "changes", "kind", "sentence"),
     [

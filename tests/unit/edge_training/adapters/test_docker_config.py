@@ -49,9 +49,10 @@ def test_a_job_has_no_network_unless_one_is_named():
     assert job_config(network="edge-storage")["HostConfig"]["NetworkMode"] == "edge-storage"
 
 
-def test_a_job_reads_its_work_from_standard_input_once():
-    config = job_config()
-    assert (config["OpenStdin"], config["AttachStdin"], config["StdinOnce"]) == (True, True, True)
+@pytest.mark.parametrize("reads_input", [True, False])
+def test_a_job_reads_its_secrets_from_standard_input_once(reads_input):
+    config = job_config(replace(SPEC, reads_input=reads_input))
+    assert {config[name] for name in ("OpenStdin", "AttachStdin", "StdinOnce")} == {reads_input}
     assert config["Entrypoint"] == []
     assert config["Cmd"] == ["python3", "-c", "pass"]
 
@@ -68,6 +69,7 @@ def test_a_part_of_a_volume_is_bound_from_its_directory_and_read_only():
         "Source": "edge-train-1",
         "Target": "/edge/job",
         "ReadOnly": False,
+        "VolumeOptions": {"Labels": {"edge-training.role": "job-volume"}, "NoCopy": True},
     }
     assert part == {
         "Type": "bind",

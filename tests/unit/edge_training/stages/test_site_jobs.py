@@ -6,6 +6,7 @@ import base64
 from dataclasses import replace
 
 import pytest
+from tests.jobs import NEXT_TRY, OTHER_RUN, OWNER
 
 from edge_runner.protocol import CACHE_VOLUME_DIR, DATA_DIR
 from edge_training.errors import BadRequest
@@ -40,7 +41,7 @@ def run(tmp_path) -> PipelineRun:
         ),
         partition="2013-02-01",
         training_image=IMAGE,
-        attempt="dag/run/task/-1/1",
+        owner=OWNER,
         labels={"partition": "2013-02-01"},
     )
 
@@ -97,14 +98,14 @@ def test_the_partition_itself_is_the_holdout(run):
 
 @pytest.mark.parametrize("step", ["wait", "snapshot"])
 def test_what_looks_at_the_world_looks_anew_at_every_try(run, step):
-    again = replace(run, attempt="dag/run/task/-1/2")
+    again = replace(run, owner=NEXT_TRY)
     assert jobs(run)[step].name == jobs(run)[step].name
     assert jobs(run)[step].name != jobs(again)[step].name
 
 
 @pytest.mark.parametrize("step", ["stage", "validate", "train", "evaluate", "verify"])
 def test_what_follows_from_its_inputs_is_done_once(run, step):
-    again = replace(run, attempt="dag/another-run/task/-1/2", labels={"partition": "another"})
+    again = replace(run, owner=OTHER_RUN, labels={"partition": "another"})
     assert jobs(run)[step].name == jobs(again)[step].name
 
 

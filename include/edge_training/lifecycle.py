@@ -1,0 +1,191 @@
+"""The life of a job's container: created once, started, adopted, gone on with, stopped by its last watcher.
+
+Each call looks before it acts, and each is safe against a crash before and after every step of it:
+
+    absent ──create──> created ──payload, start──> running ──> succeeded: adopted by whoever comes
+                          ^                           ^  │
+                          └──── set aside, anew ──────│──┴──> failed
+                                                      └───── interrupted: started again, same container
+
+The lock is the container's name. A new try sets aside what failed or was interrupted and starts a new
+container on the same volume; a try that is still watching starts the interrupted container again.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from edge_runner import protocol
+from edge_training import errors, identity, leases, ownership
+from edge_training.jobs import EdgeJob
+from edge_training.outcomes import existing, phase
+from edge_training.ownership import Owner
+from edge_training.ports.edge_host import ContainerState, EdgeHost
+
+STARTS_NAME = "starts.json"
+STOPPED_NAME = "stopped.json"
+
+
+@dataclass(frozen=True)
+class Starts:
+    """How often a container was started, and where.
+
+    Attributes:
+        container: Its id; another container on the same volume begins anew.
+        boot_ids: The VM's boot id at each start.
+    """
+
+    container: str
+    boot_ids: tuple[str, ...] = ()
+
+
+async def ensure_started(host: EdgeHost, job: EdgeJob, owner: Owner) -> ContainerState:
+    """Bring the job's container to running or finished, without ever making a second one.
+
+    One whose GPU another job uses stays created; `watching.watch` starts it when the GPU is free.
+
+    The owner is recorded first: a killed try that comes late must not stop what the new one starts.
+
+    Args:
+        host: The site.
+        job: The job.
+        owner: Who watches the job from now on.
+    """
+    state = await host.inspect(job.name)
+    found = await phase(host, state)
+    if state is not None and found in ("failed", "interrupted"):
+        await set_aside(host, state)
+        state, found = None, "absent"
+    if state is None:
+        await create(host, job)
+        state = await existing(host, job.name)
+        found = await phase(host, state)
+    await ownership.claim(host, job.name, owner)
+    if found == "created":
+        await host.prepare(job.container())
+        await host.write_file(job.name, protocol.JOB_VOLUME_DIR, protocol.PAYLOAD_NAME, job.payload())
+        with suppress(errors.SiteBusy):  # whoever watches the job starts it when its turn has come
+            await start(host, state, job.message())
+        state = await existing(host, job.name)
+    return state
+
+
+async def create(host: EdgeHost, job: EdgeJob) -> None:
+    """Create the job's container unless it is there; housekeeping may take an unused image away at the very
+    moment it is wanted, but not twice.
+    """
+    await host.ensure_image(job.image, job.login)
+    try:
+        await host.create(job.container())
+    except errors.ImageMissing:
+        await host.ensure_image(job.image, job.login)
+        await host.create(job.container())
+
+
+async def start(host: EdgeHost, state: ContainerState, message: bytes = b"") -> None:
+    """Lease what the container needs, write down where it is started, then start it.
+
+    Raises:
+        SiteBusy: It has to wait for its GPU.
+    """
+    await leases.acquire(host, state)
+    known = await read_starts(host, state)
+    starts = Starts(state.id, (*known.boot_ids, await host.boot_id()))
+    await _write(host, state.name, STARTS_NAME, asdict(starts))
+    await host.start(state.name, message)
+
+
+async def read_starts(host: EdgeHost, state: ContainerState) -> Starts:
+    """How often this very container was started."""
+    written = await _read(host, state.name, STARTS_NAME)
+    if written is None or written["container"] != state.id:
+        return Starts(state.id)
+    return Starts(written["container"], tuple(written["boot_ids"]))
+
+
+async def go_on(host: EdgeHost, state: ContainerState, most_restarts: int) -> str:
+    """Start an interrupted container again, in the same try; it finds its checkpoints.
+
+    Returns:
+        The sentence that says what happened.
+
+    Raises:
+        JobInterrupted: It was stopped on purpose, was interrupted too often, or needs secrets that only a
+            worker has; the next try decides.
+    """
+    reason = await interruption(host, state)
+    restarts = len((await read_starts(host, state)).boot_ids) - 1
+    if restarts >= most_restarts:
+        raise errors.JobInterrupted(
+            f"{state.name} was interrupted {restarts + 1} times, the last time because {reason}; look at the "
+            "VM, then clear the task: it goes on from its last checkpoint."
+        )
+    await start(host, state)
+    return f"{state.name} is started again ({restarts + 1} of at most {most_restarts}), because {reason}."
+
+
+async def interruption(host: EdgeHost, state: ContainerState) -> str:
+    """Why a container was interrupted, as far as the site knows."""
+    boot_ids = (await read_starts(host, state)).boot_ids
+    if boot_ids and boot_ids[-1] != await host.boot_id():
+        return "the VM was restarted"
+    return f"somebody on the VM ended it or its Docker daemon (exit code {state.exit_code})"
+
+
+def reads_input(state: ContainerState) -> bool:
+    """Whether the container waits for secrets at each start."""
+    return identity.label(state.labels, "input") == "secrets"
+
+
+async def stop_sentence(host: EdgeHost, name: str) -> str:
+    """Who stopped the job, as far as the site knows."""
+    stopped = await _read(host, name, STOPPED_NAME)
+    if stopped is None:
+        return f"Nobody watches {name} any more; the next try takes it up again."
+    return f"{name} was stopped for {stopped['by']}: {stopped['why']}; the next try takes it up again."
+
+
+async def set_aside(host: EdgeHost, failed: ContainerState) -> None:
+    """Rename a failed container to the first free name, so that it can be examined and does not block the
+    next try.
+
+    By its id: under its name there may by now be the container that another try has started.
+    """
+    number = 1
+    while await host.inspect(identity.set_aside_name(failed.name, number)) is not None:
+        number += 1
+    await host.rename(failed.id, identity.set_aside_name(failed.name, number))
+
+
+async def give_up(host: EdgeHost, name: str, owner: Owner, grace_s: int, why: str) -> bool:
+    """Stop the job unless somebody else watches it; tells whether it was stopped.
+
+    Args:
+        host: The site.
+        name: The job's container.
+        owner: Who no longer watches it.
+        grace_s: Between SIGTERM and SIGKILL.
+        why: What people read about it on the site.
+    """
+    if not await ownership.release(host, name, owner):
+        return False
+    await stop(host, name, str(owner), grace_s, why)
+    return True
+
+
+async def stop(host: EdgeHost, name: str, by: str, grace_s: int, why: str) -> None:
+    """Leave a mark that says who stops the job and why, then stop it."""
+    await _write(host, name, STOPPED_NAME, {"by": by, "why": why})
+    await host.stop(name, grace_s)
+
+
+async def _read(host: EdgeHost, name: str, file: str) -> dict[str, Any] | None:
+    raw = await host.read_file(name, f"{protocol.JOB_VOLUME_DIR}/{file}")
+    return None if raw is None else dict(json.loads(raw))
+
+
+async def _write(host: EdgeHost, name: str, file: str, content: dict[str, Any]) -> None:
+    await host.write_file(name, protocol.JOB_VOLUME_DIR, file, protocol.canonical_json(content))

@@ -1,0 +1,115 @@
+"""Who watches a job: one record on the site for every task that does.
+
+A container's labels are fixed when it is created, but a job may be adopted by another run, another try of the
+same task, or another Airflow. So each watcher leaves a small root-owned file in the job's volume, out of the
+job's own reach. A job is stopped when its last watcher gives it up, and never while somebody else waits for
+its result.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from edge_runner.protocol import JOB_VOLUME_DIR, canonical_json
+from edge_training.identity import digest_of
+from edge_training.ports.edge_host import EdgeHost
+
+OWNERS_NAME = "owners"
+
+
+@dataclass(frozen=True)
+class Owner:
+    """One try of one task of one Airflow.
+
+    Attributes:
+        deployment: Which Airflow, so that two of them can share a site.
+        dag_id: The DAG.
+        run_id: Its run.
+        task_id: The task.
+        map_index: Of a mapped task; -1 otherwise.
+        try_number: Which try of it.
+    """
+
+    deployment: str
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int
+    try_number: int
+
+    def __str__(self) -> str:
+        return f"try {self.try_number} of {self.task_id} in {self.run_id} of {self.dag_id}"
+
+    @property
+    def attempt(self) -> str:
+        """Names this try among all that ever are."""
+        return (
+            f"{self.deployment}/{self.dag_id}/{self.run_id}/{self.task_id}/{self.map_index}/{self.try_number}"
+        )
+
+    @property
+    def record_name(self) -> str:
+        """The file of its record, the same for all tries of a task: a new try takes over from the old one."""
+        task = [self.deployment, self.dag_id, self.run_id, self.task_id, self.map_index]
+        return f"{digest_of(task)[:20]}.json"
+
+
+@dataclass(frozen=True)
+class Record:
+    """What the site knows of one watcher.
+
+    Attributes:
+        owner: The watcher.
+        released: Whether it has given the job up.
+    """
+
+    owner: Owner
+    released: bool
+
+    def encoded(self) -> bytes:
+        """The record as it lies on the site."""
+        return canonical_json({"owner": asdict(self.owner), "released": self.released})
+
+
+def decoded(raw: bytes) -> Record:
+    """A record as it lay on the site."""
+    content: Mapping[str, Any] = json.loads(raw)
+    return Record(Owner(**content["owner"]), bool(content["released"]))
+
+
+async def claim(host: EdgeHost, job_name: str, owner: Owner) -> None:
+    """Record that `owner` watches the job; an earlier try of its task no longer does."""
+    await _write(host, job_name, Record(owner, released=False))
+
+
+async def watchers(host: EdgeHost, job_name: str) -> list[Owner]:
+    """Everybody who watches the job now."""
+    files = await host.read_directory(job_name, f"{JOB_VOLUME_DIR}/{OWNERS_NAME}")
+    records = [decoded(raw) for _, raw in sorted(files.items())]
+    return [record.owner for record in records if not record.released]
+
+
+async def watches(host: EdgeHost, job_name: str, owner: Owner) -> bool:
+    """Whether `owner`, this very try, still watches the job."""
+    return owner in await watchers(host, job_name)
+
+
+async def release(host: EdgeHost, job_name: str, owner: Owner) -> bool:
+    """Give the job up; tells whether nobody watches it any more.
+
+    The record is written before the others are read. So of two watchers that leave at the same time, at least
+    one sees that both have gone. A try whose task has a newer one gives up nothing: a cleared task's old
+    trigger is told to kill only after the new try has adopted the job.
+    """
+    if not await watches(host, job_name, owner):
+        return False
+    await _write(host, job_name, Record(owner, released=True))
+    return not await watchers(host, job_name)
+
+
+async def _write(host: EdgeHost, job_name: str, record: Record) -> None:
+    path = f"{OWNERS_NAME}/{record.owner.record_name}"
+    await host.write_file(job_name, JOB_VOLUME_DIR, path, record.encoded())

@@ -1,0 +1,70 @@
+"""Going on through lost connections: the work is begun again, with growing pauses, until the site has been
+out of reach for too long.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from edge_training.errors import SiteUnreachable
+
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 4.0
+"""With the time that an attempt takes, a site that is back is found within 10 s."""
+
+T = TypeVar("T")
+
+
+class Perseverance:
+    """How long a site may be out of reach, and since when it is.
+
+    Args:
+        limit_s: How long it may be.
+        say: Takes one sentence when contact is lost, and one when it is back.
+    """
+
+    def __init__(self, limit_s: float, say: Callable[[str], object]) -> None:
+        self._limit_s = limit_s
+        self._say = say
+        self._last_contact = time.monotonic()
+        self._in_contact = False
+        self._lost = False
+
+    def in_contact(self) -> None:
+        """Note a sign of life; until the connection is lost, silence counts as contact too."""
+        if self._lost:
+            self._say(f"The site answers again after {time.monotonic() - self._last_contact:.0f} s.")
+        self._in_contact, self._lost = True, False
+
+    async def through(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do the work, again after each loss of the connection.
+
+        Args:
+            work: Safe to repeat; calls `in_contact` once it has a connection, and at every sign of life.
+
+        Raises:
+            SiteUnreachable: The site was out of reach for longer than the limit.
+        """
+        self._last_contact, pause_s = time.monotonic(), FIRST_PAUSE_S
+        while True:
+            try:
+                return await work()
+            except SiteUnreachable as error:
+                if self._in_contact:
+                    self._last_contact, self._in_contact = time.monotonic(), False
+                    pause_s = FIRST_PAUSE_S
+                self._complain(error)
+            await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))
+            pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+
+    def _complain(self, error: SiteUnreachable) -> None:
+        """Say once that contact is lost; raise when that has lasted too long."""
+        if time.monotonic() - self._last_contact > self._limit_s:
+            raise SiteUnreachable(f"{error} It was out of reach for more than {self._limit_s:g} s.") from None
+        if not self._lost:
+            self._say(f"{error} It is tried again for up to {self._limit_s:g} s.")
+            self._lost = True

@@ -1,0 +1,234 @@
+"""Following a job to its end: each of its lines once, through lost connections and restarts of its container.
+
+The place of a line in the raw log, not its time, says whether it was passed on before: clocks are set back,
+and two lines may share a time. When a place is missing, or the raw log turns out to be longer than what was
+seen, Docker's log is read again from its start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from typing import Protocol
+
+from edge_runner import frames, protocol
+from edge_training import errors, lifecycle, ownership
+from edge_training.outcomes import existing, phase, read_ending
+from edge_training.ownership import Owner
+from edge_training.ports.edge_host import ContainerState, EdgeHost, LogLine
+
+CURSORS_NAME = "cursors"
+TURN_PAUSE_S = 5.0
+SAVE_EVERY_S = 2.0
+"""After the sudden death of a triggerer, this much of the log may stand there twice."""
+
+
+class Sink(Protocol):
+    """Takes what a job says."""
+
+    def line(self, text: str) -> None:
+        """A line of its output."""
+
+    def point(self, point: frames.Point) -> None:
+        """A point of one of its metrics."""
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """How far a job was followed.
+
+    Attributes:
+        container: Id of the container; another one begins anew.
+        stamp: Docker's time of the last line that was seen; empty before the first.
+        place: Where in the raw log that line ended; None before the first.
+    """
+
+    container: str = ""
+    stamp: str = ""
+    place: int | None = None
+
+
+START = Cursor()
+
+
+async def watch(
+    host: EdgeHost, name: str, owner: Owner, cursor: Cursor, sink: Sink, most_restarts: int
+) -> AsyncGenerator[Cursor, None]:
+    """Follow a job until it has ended for good; an interrupted one is started again.
+
+    Args:
+        host: The site.
+        name: The job's container.
+        owner: Who watches.
+        cursor: Where to begin.
+        sink: Takes what the job says.
+        most_restarts: How often an interrupted container is started again.
+
+    Yields:
+        How far it was followed.
+
+    Raises:
+        JobInterrupted: It was stopped on purpose, was interrupted too often, or is gone.
+        SecretsNeeded: Only a worker can start it again.
+    """
+    while True:
+        await in_turn(partial(first_start, host, name, owner), sink)
+        async for reached in follow(host, name, cursor, sink):
+            cursor = reached
+            yield cursor
+        state = await existing(host, name)
+        if await phase(host, state) not in ("interrupted", "running"):
+            return
+        if state.status == "exited":
+            await in_turn(partial(restart, host, state, owner, most_restarts, sink), sink)
+
+
+async def in_turn(start: Callable[[], Awaitable[None]], sink: Sink) -> None:
+    """Start a job, once another one no longer has its GPU."""
+    said = ""
+    while True:
+        try:
+            await start()
+            return
+        except errors.SiteBusy as busy:
+            if str(busy) != said:
+                said = str(busy)
+                sink.line(said)
+        await asyncio.sleep(TURN_PAUSE_S)
+
+
+async def first_start(host: EdgeHost, name: str, owner: Owner) -> None:
+    """Start a job that was created and had to wait; nothing when it was started already."""
+    state = await existing(host, name)
+    if state.status == "created":
+        await require_turn(host, state, owner)
+        await lifecycle.start(host, state)
+
+
+async def restart(
+    host: EdgeHost, state: ContainerState, owner: Owner, most_restarts: int, sink: Sink
+) -> None:
+    """Start an interrupted job again."""
+    await require_turn(host, state, owner)
+    sink.line(await lifecycle.go_on(host, state, most_restarts))
+
+
+async def require_turn(host: EdgeHost, state: ContainerState, owner: Owner) -> None:
+    """Make sure that starting the job is for us to do.
+
+    Raises:
+        JobInterrupted: Somebody has given the job up for us; the sentence says why.
+        SecretsNeeded: It is for a worker to do.
+    """
+    if not await ownership.watches(host, state.name, owner):
+        raise errors.JobInterrupted(await lifecycle.stop_sentence(host, state.name))
+    if lifecycle.reads_input(state):
+        raise errors.SecretsNeeded(
+            f"{state.name} was interrupted; a worker has to deliver its secrets before it can go on."
+        )
+
+
+async def follow(host: EdgeHost, name: str, cursor: Cursor, sink: Sink) -> AsyncIterator[Cursor]:
+    """Pass a job's lines on, once each, until its container has ended.
+
+    Args:
+        host: The site.
+        name: The job's container.
+        cursor: Where to begin.
+        sink: Takes what the job says.
+
+    Yields:
+        How far it was followed: first of all when there is contact, then after each line.
+    """
+    state = await existing(host, name)
+    cursor = cursor if cursor.container == state.id else Cursor(state.id)
+    yield cursor
+    complete, running = False, True
+    while not complete:
+        complete, whole = True, cursor.stamp == ""
+        async for line in host.logs(name, cursor.stamp, follow=running):
+            if is_gap(line, cursor) and not whole:
+                complete = False
+                break
+            cursor = pass_on(line, cursor, sink)
+            yield cursor
+        if complete:
+            await host.wait(name)
+            running, complete = False, whole or not await is_behind(host, name, cursor)
+        if not complete:
+            cursor = replace(cursor, stamp="")
+
+
+def is_gap(line: LogLine, cursor: Cursor) -> bool:
+    """Whether output between the last line and this one is missing."""
+    frame = frames.decode(line.text)
+    return isinstance(frame, frames.Line) and cursor.place is not None and frame.start > cursor.place
+
+
+async def is_behind(host: EdgeHost, name: str, cursor: Cursor) -> bool:
+    """Whether the finished job has written more than was seen."""
+    ending = await read_ending(host, name)
+    return ending is not None and cursor.place is not None and cursor.place < ending.log_size_bytes
+
+
+def pass_on(line: LogLine, cursor: Cursor, sink: Sink) -> Cursor:
+    """Hand a line of Docker's log on, unless that was done before; gives the new cursor."""
+    frame = frames.decode(line.text)
+    if isinstance(frame, frames.Line):
+        if cursor.place is not None and frame.end <= cursor.place:
+            return replace(cursor, stamp=max(cursor.stamp, line.time))
+        if is_gap(line, cursor):
+            sink.line(f"[the site lost {frame.start - (cursor.place or 0)} bytes of output here]")
+        sink.line(frame.text)
+        return Cursor(cursor.container, line.time, frame.end)
+    if isinstance(frame, frames.Point):
+        sink.point(frame)
+    elif line.text != frames.RECEIVED and line.time > cursor.stamp:
+        sink.line(line.text)
+    return replace(cursor, stamp=max(cursor.stamp, line.time))
+
+
+async def save(host: EdgeHost, name: str, owner: Owner, cursor: Cursor) -> None:
+    """Leave the cursor on the site, for whoever goes on watching for the same try."""
+    content = protocol.canonical_json({"attempt": owner.attempt, "cursor": asdict(cursor)})
+    path = f"{CURSORS_NAME}/{owner.record_name}"
+    await host.write_file(name, protocol.JOB_VOLUME_DIR, path, content)
+
+
+@asynccontextmanager
+async def cursor_kept(
+    host: EdgeHost, name: str, owner: Owner, cursor: Callable[[], Cursor]
+) -> AsyncIterator[None]:
+    """Save the cursor every few seconds while it moves, and at the end of the block."""
+    keeper = asyncio.create_task(_keep_saving(host, name, owner, cursor))
+    try:
+        yield
+    finally:
+        keeper.cancel()
+        with suppress(errors.EdgeError, asyncio.CancelledError):
+            await save(host, name, owner, cursor())
+
+
+async def _keep_saving(host: EdgeHost, name: str, owner: Owner, cursor: Callable[[], Cursor]) -> None:
+    """A connection that is lost is noticed by whoever follows the job."""
+    last = cursor()
+    with suppress(errors.EdgeError):
+        while True:
+            await asyncio.sleep(SAVE_EVERY_S)
+            if cursor() != last:
+                last = cursor()
+                await save(host, name, owner, last)
+
+
+async def saved(host: EdgeHost, name: str, owner: Owner) -> Cursor:
+    """The cursor that this try has left; the start when there is none."""
+    path = f"{protocol.JOB_VOLUME_DIR}/{CURSORS_NAME}/{owner.record_name}"
+    raw = await host.read_file(name, path)
+    if raw is None:
+        return START
+    left = json.loads(raw)
+    return Cursor(**left["cursor"]) if left["attempt"] == owner.attempt else START

@@ -1,0 +1,35 @@
+"""A plain job and two tries of its task, for tests that care for neither."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edge_training.jobs import EdgeJob
+from edge_training.ownership import Owner
+
+IMAGE = f"registry.example/edge/training@sha256:{'1' * 64}"
+PLAIN = EdgeJob(step="train", key="cd" * 32, image=IMAGE, request={})
+OWNER = Owner("https://airflow.example", "train_delay", "manual__1", "train_model", -1, 1)
+NEXT_TRY = replace(OWNER, try_number=2)
+OTHER_RUN = replace(OWNER, run_id="manual__2")
+
+
+class Said:
+    """A sink that remembers.
+
+    Attributes:
+        lines: What the job said.
+        points: Its metrics.
+    """
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.points = []
+
+    def line(self, text: str) -> None:
+        """See `watching.Sink`."""
+        self.lines.append(text)
+
+    def point(self, point) -> None:
+        """See `watching.Sink`."""
+        self.points.append(point)

@@ -1,0 +1,84 @@
+"""A real HTTP server behind a proxy in trouble: it answers itself for a while, or asks for a login."""
+
+from __future__ import annotations
+
+import base64
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import httpx
+
+
+@dataclass
+class TroubledProxy:
+    """Forwards requests once its troubles are over.
+
+    Attributes:
+        upstream: The real server.
+        url: Where the proxy listens.
+        troubles: Answers it gives itself before it forwards anything: a status and a body.
+        login: User and password it asks for, or None.
+        turned_away: How many requests it has answered itself.
+    """
+
+    upstream: str
+    url: str
+    troubles: list[tuple[int, bytes]]
+    login: tuple[str, str] | None
+    turned_away: int = 0
+
+    def own_answer(self, authorization: str | None) -> tuple[int, bytes] | None:
+        """What it says itself; None to forward."""
+        if self.troubles:
+            return self.troubles.pop(0)
+        if self.login is not None:
+            expected = base64.b64encode(":".join(self.login).encode()).decode()
+            if authorization != f"Basic {expected}":
+                return 401, b"You are not authenticated"
+        return None
+
+
+@contextmanager
+def troubled_proxy(
+    upstream: str, *troubles: tuple[int, bytes], login: tuple[str, str] | None = None
+) -> Iterator[TroubledProxy]:
+    """A proxy for the length of a block."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def forward(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            answer = proxy.own_answer(self.headers.get("Authorization"))
+            if answer is None:
+                headers = {"Content-Type": self.headers.get("Content-Type", "application/json")}
+                response = client.request(self.command, self.path, content=body, headers=headers)
+                answer = response.status_code, response.content
+            else:
+                proxy.turned_away += 1
+            self.send_response_only(answer[0])
+            self.send_header("Content-Length", str(len(answer[1])))
+            self.end_headers()
+            self.wfile.write(answer[1])
+
+        do_GET = do_POST = do_PUT = do_DELETE = forward  # noqa: N815  # names http.server looks for
+
+        def log_message(self, *_: object) -> None:
+            """Keep the test's output clean."""
+
+    client = httpx.Client(base_url=upstream, trust_env=False)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    proxy = TroubledProxy(upstream, f"http://127.0.0.1:{server.server_port}", list(troubles), login)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield proxy
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+        client.close()

@@ -1,0 +1,124 @@
+"""A GPU is used by one job at a time, whoever crashes with its lease."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from tests.fakes.edge_host import InMemoryEdgeHost, Outcome, success
+from tests.jobs import IMAGE, OTHER_RUN, OWNER, PLAIN, Said
+
+from edge_training import leases, ownership, watching
+from edge_training.errors import SiteBusy
+from edge_training.lifecycle import ensure_started, set_aside
+from edge_training.ports.edge_host import Limits
+from edge_training.watching import START, watch
+
+RUNS = Outcome(runs=True)
+FIRST = replace(PLAIN, key="1a" * 32, limits=Limits(gpu_ids=("0", "1")))
+SECOND = replace(PLAIN, key="2b" * 32, limits=Limits(gpu_ids=("1",)))
+ENDED = 0
+
+
+@pytest.fixture
+def host(monkeypatch) -> InMemoryEdgeHost:
+    """A site on which the first job runs and has both GPUs."""
+    monkeypatch.setattr(watching, "TURN_PAUSE_S", 0.0)
+    made = InMemoryEdgeHost({IMAGE})
+    made.outcomes[FIRST.name] = [RUNS] * 9
+    made.outcomes[SECOND.name] = [Outcome(lines=("second",), result=success({}))] * 9
+    return made
+
+
+async def status(host: InMemoryEdgeHost, name: str) -> str:
+    return host.containers[name].status
+
+
+async def test_a_job_whose_gpu_is_in_use_stays_created(host):
+    await ensure_started(host, FIRST, OWNER)
+    assert (await ensure_started(host, SECOND, OTHER_RUN)).status == "created"
+
+
+async def test_it_is_started_by_its_watch_when_the_gpu_is_free(host):
+    await ensure_started(host, FIRST, OWNER)
+    await ensure_started(host, SECOND, OTHER_RUN)
+    said = Said()
+
+    async def watched() -> None:
+        async for _ in watch(host, SECOND.name, OTHER_RUN, START, said, 3):
+            pass
+
+    async def first_ends() -> None:
+        while not said.lines:
+            await asyncio.sleep(0)
+        assert await status(host, SECOND.name) == "created"
+        host.containers[FIRST.name].end(ENDED)
+
+    await asyncio.gather(watched(), first_ends())
+    assert said.lines == [f"{SECOND.name} waits for GPU 1, which {FIRST.name} uses.", "second"]
+
+
+async def test_other_gpus_are_free(host):
+    await ensure_started(host, SECOND, OWNER)
+    other = replace(PLAIN, key="3c" * 32, limits=Limits(gpu_ids=("2",)))
+    host.outcomes[other.name] = [RUNS]
+    assert (await ensure_started(host, other, OTHER_RUN)).status == "running"
+
+
+async def test_a_job_without_gpus_waits_for_nobody(host):
+    await ensure_started(host, FIRST, OWNER)
+    host.outcomes[PLAIN.name] = [RUNS]
+    assert (await ensure_started(host, PLAIN, OTHER_RUN)).status == "running"
+
+
+async def test_a_job_that_is_started_again_keeps_its_lease(host):
+    state = await ensure_started(host, FIRST, OWNER)
+    await leases.acquire(host, state)
+    assert {name for name in host.containers if name.startswith("edge-gpu-")} == {"edge-gpu-0", "edge-gpu-1"}
+
+
+@pytest.mark.parametrize("gone", ["ended", "removed", "set aside", "left before its start"])
+async def test_the_lease_of_a_job_that_is_over_is_taken(host, gone):
+    state = await ensure_started(host, FIRST, OWNER)
+    if gone == "ended":
+        host.containers[FIRST.name].end(ENDED)
+    elif gone == "removed":
+        await host.remove(FIRST.name)
+    elif gone == "set aside":
+        host.containers[FIRST.name].end(1)
+        await set_aside(host, state)
+    else:
+        host.containers[FIRST.name].status = "created"
+        await ownership.release(host, FIRST.name, OWNER)
+    assert (await ensure_started(host, SECOND, OTHER_RUN)).status == "exited"
+
+
+async def test_a_job_that_is_about_to_start_keeps_its_lease(host):
+    state = await ensure_started(host, FIRST, OWNER)
+    host.containers[FIRST.name].status = "created"
+    with pytest.raises(SiteBusy, match="waits for GPU 1"):
+        await leases.acquire(host, replace(state, name="another", labels={"edge-training.gpus": "1"}))
+
+
+async def test_of_two_that_find_a_stale_lease_one_gets_it(host):
+    """The slower one removes the lease it has seen, by its id, and not the new one of its name."""
+    await ensure_started(host, FIRST, OWNER)
+    host.containers[FIRST.name].end(ENDED)
+    third = replace(PLAIN, key="3c" * 32, limits=Limits(gpu_ids=("1",)))
+    host.outcomes[SECOND.name], host.outcomes[third.name] = [RUNS], [RUNS]
+
+    class Slow(InMemoryEdgeHost):
+        async def remove(self, name):
+            await asyncio.sleep(0)
+            await super().remove(name)
+
+        async def inspect(self, name):
+            found = await super().inspect(name)
+            await asyncio.sleep(0)
+            return found
+
+    slow = Slow(set())
+    vars(slow).update(vars(host))
+    states = await asyncio.gather(ensure_started(slow, SECOND, OWNER), ensure_started(slow, third, OTHER_RUN))
+    assert sorted(state.status for state in states) == ["created", "running"]

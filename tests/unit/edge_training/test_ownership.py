@@ -1,0 +1,75 @@
+"""Who watches a job: a new try replaces the old one, another run stands beside it, the last one decides."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from tests.fakes.edge_host import InMemoryEdgeHost
+from tests.jobs import IMAGE, NEXT_TRY, OTHER_RUN, OWNER, PLAIN
+
+from edge_training.ownership import Record, claim, decoded, release, watchers, watches
+
+
+@pytest.fixture
+async def host() -> InMemoryEdgeHost:
+    """A site with the job's container."""
+    made = InMemoryEdgeHost({IMAGE})
+    await made.create(PLAIN.container())
+    return made
+
+
+def test_a_record_survives_its_way_to_the_site():
+    record = Record(OWNER, released=True)
+    assert decoded(record.encoded()) == record
+
+
+def test_tries_of_a_task_share_a_record_and_nothing_else_does():
+    assert OWNER.record_name == NEXT_TRY.record_name
+    others = [
+        replace(OWNER, **change)
+        for change in (
+            {"deployment": "b"},
+            {"dag_id": "b"},
+            {"run_id": "b"},
+            {"task_id": "b"},
+            {"map_index": 1},
+        )
+    ]
+    assert OWNER.record_name not in [other.record_name for other in others]
+
+
+async def test_a_new_try_takes_over_from_the_old_one(host):
+    await claim(host, PLAIN.name, OWNER)
+    await claim(host, PLAIN.name, NEXT_TRY)
+    assert await watchers(host, PLAIN.name) == [NEXT_TRY]
+    assert await release(host, PLAIN.name, OWNER) is False
+    assert await watches(host, PLAIN.name, NEXT_TRY)
+
+
+async def test_only_the_last_watcher_learns_that_it_was_the_last(host):
+    await claim(host, PLAIN.name, OWNER)
+    await claim(host, PLAIN.name, OTHER_RUN)
+    assert await release(host, PLAIN.name, OWNER) is False
+    assert await release(host, PLAIN.name, OTHER_RUN) is True
+    assert await watchers(host, PLAIN.name) == []
+
+
+async def test_of_two_that_leave_at_once_one_is_the_last(host):
+    class Slow(InMemoryEdgeHost):
+        async def write_file(self, *args):
+            await asyncio.sleep(0)
+            await super().write_file(*args)
+
+    slow = Slow(set())
+    vars(slow).update(vars(host))
+    await claim(slow, PLAIN.name, OWNER)
+    await claim(slow, PLAIN.name, OTHER_RUN)
+    last = await asyncio.gather(release(slow, PLAIN.name, OWNER), release(slow, PLAIN.name, OTHER_RUN))
+    assert any(last)
+
+
+async def test_nobody_watches_what_is_not_there(host):
+    assert await watchers(host, "edge-train-none") == []
+    assert await release(host, "edge-train-none", OWNER) is False

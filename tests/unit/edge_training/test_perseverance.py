@@ -1,0 +1,86 @@
+"""Work goes on through losses, and ends with a sentence when the site stays away for too long."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from edge_training import perseverance
+from edge_training.errors import DataRejected, SiteUnreachable
+from edge_training.perseverance import Perseverance
+
+LOST = SiteUnreachable("The VM does not answer.")
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch):
+    """Pauses are for real sites."""
+    monkeypatch.setattr(perseverance, "FIRST_PAUSE_S", 0.0)
+
+
+async def through(ends: list, limit_s: float = 60.0, contact: bool = True) -> tuple[object, list[str]]:
+    """Do work that ends in one of these ways each time; gives its result and what was said."""
+    said: list[str] = []
+    watched = Perseverance(limit_s, said.append)
+
+    async def work() -> object:
+        if contact:
+            watched.in_contact()
+        end = ends.pop(0)
+        if isinstance(end, Exception):
+            raise end
+        return end
+
+    return await watched.through(work), said
+
+
+async def test_work_is_begun_again_after_each_loss():
+    result, said = await through([LOST, LOST, "done"])
+    assert result == "done"
+    assert said[0] == "The VM does not answer. It is tried again for up to 60 s."
+
+
+async def test_an_outage_is_said_once_and_so_is_its_end():
+    said: list[str] = []
+    watched = Perseverance(60.0, said.append)
+    ends = [True, False, False, True]
+
+    async def work() -> None:
+        if ends.pop(0):
+            watched.in_contact()
+        if ends:
+            raise LOST
+
+    await watched.through(work)
+    assert len(said) == 2
+    assert "It is tried again for up to 60 s" in said[0]
+    assert said[1].startswith("The site answers again after")
+
+
+async def test_a_site_that_stays_away_for_too_long_ends_the_work():
+    with pytest.raises(SiteUnreachable, match="It was out of reach for more than 0 s"):
+        await through([LOST] * 9, limit_s=0, contact=False)
+
+
+async def test_silence_of_a_connection_that_holds_is_no_outage():
+    """A script may say nothing for a day; the loss begins when the connection breaks."""
+    said: list[str] = []
+    watched = Perseverance(0.05, said.append)
+    ends = [LOST, "done"]
+
+    async def work() -> object:
+        watched.in_contact()
+        if len(ends) == 2:
+            await asyncio.sleep(0.2)
+        end = ends.pop(0)
+        if isinstance(end, Exception):
+            raise end
+        return end
+
+    assert await watched.through(work) == "done"
+
+
+async def test_what_is_no_loss_ends_the_work_at_once():
+    with pytest.raises(DataRejected):
+        await through([DataRejected("Too many nulls."), "done"])

@@ -1,0 +1,190 @@
+"""Each line of a job once and in order, whatever happens to connections, clocks and containers."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from tests.fakes.edge_host import InMemoryEdgeHost, Outcome, success
+from tests.jobs import IMAGE, NEXT_TRY, OTHER_RUN, OWNER, PLAIN, Said
+
+from edge_runner.frames import RECEIVED, Line, Point
+from edge_training import errors, ownership
+from edge_training.lifecycle import ensure_started
+from edge_training.ports.edge_host import LogLine
+from edge_training.watching import START, Cursor, follow, save, saved, watch
+
+LINES = tuple(f"line {number}" for number in range(20))
+KILLED = 137
+
+
+@pytest.fixture
+def host() -> InMemoryEdgeHost:
+    return InMemoryEdgeHost({IMAGE})
+
+
+async def finished(host: InMemoryEdgeHost, *lines: str) -> None:
+    """A job that has said something and ended well."""
+    host.outcomes[PLAIN.name] = [Outcome(lines=lines, result=success({}))]
+    await ensure_started(host, PLAIN, OWNER)
+
+
+async def to_the_end(host, cursor: Cursor = START, said: Said | None = None) -> tuple[Said, Cursor]:
+    said = said or Said()
+    async for reached in follow(host, PLAIN.name, cursor, said):
+        cursor = reached
+    return said, cursor
+
+
+async def test_every_line_is_passed_on_once(host):
+    await finished(host, *LINES)
+    said, cursor = await to_the_end(host)
+    assert said.lines == list(LINES)
+    again, _ = await to_the_end(host, cursor)
+    assert again.lines == []
+
+
+@pytest.mark.parametrize("seen", range(len(LINES) + 1))
+async def test_a_watch_that_is_cut_anywhere_goes_on_where_it_was(host, seen):
+    await finished(host, *LINES)
+    said, cursor = Said(), START
+    async for reached in follow(host, PLAIN.name, START, said):
+        cursor = reached
+        if len(said.lines) == seen:
+            break
+    await to_the_end(host, cursor, said)
+    assert said.lines == list(LINES)
+
+
+def shuffled_clock(host: InMemoryEdgeHost, stamps: list[str]) -> None:
+    lines = host.containers[PLAIN.name].lines
+    lines[:] = [LogLine(stamp, line.text) for stamp, line in zip(stamps, lines, strict=True)]
+
+
+@pytest.mark.parametrize("seen", range(1, 6))
+async def test_a_clock_that_is_set_back_hides_no_line_and_repeats_none(host, seen):
+    await finished(host, *LINES[:6])
+    shuffled_clock(host, ["5", "6", "7", "2", "3", "6"])
+    said, cursor = Said(), START
+    async for reached in follow(host, PLAIN.name, START, said):
+        cursor = reached
+        if len(said.lines) == seen:
+            break
+    await to_the_end(host, cursor, said)
+    assert said.lines == list(LINES[:6])
+
+
+async def test_lines_that_share_a_time_are_all_passed_on(host):
+    await finished(host, *LINES[:4])
+    shuffled_clock(host, ["1"] * 4)
+    said, cursor = Said(), START
+    async for reached in follow(host, PLAIN.name, START, said):
+        cursor = reached
+        if len(said.lines) == 2:
+            break
+    await to_the_end(host, cursor, said)
+    assert said.lines == list(LINES[:4])
+
+
+async def test_output_that_the_site_has_lost_is_said(host):
+    await finished(host, *LINES[:5])
+    del host.containers[PLAIN.name].lines[2]
+    said, _ = await to_the_end(host)
+    assert said.lines == ["line 0", "line 1", "[the site lost 7 bytes of output here]", "line 3", "line 4"]
+
+
+async def test_points_and_foreign_lines_find_their_way(host):
+    await finished(host)
+    point = Point(1, "loss", 0.5, 7)
+    host.containers[PLAIN.name].lines += [
+        LogLine("1", "the interpreter's own words"),
+        LogLine("2", RECEIVED),
+        LogLine("3", point.encoded()),
+        LogLine("4", Line(0, 6, "hello").encoded()),
+    ]
+    said, _ = await to_the_end(host)
+    assert said.lines == ["the interpreter's own words", "hello"]
+    assert said.points == [point]
+
+
+async def test_another_container_of_the_name_is_followed_from_its_start(host):
+    host.outcomes[PLAIN.name] = [Outcome(exit_code=1, lines=("first",)), Outcome(lines=("second",))]
+    await ensure_started(host, PLAIN, OWNER)
+    said, cursor = await to_the_end(host)
+    await ensure_started(host, PLAIN, NEXT_TRY)
+    await to_the_end(host, cursor, said)
+    assert said.lines == ["first", "second"]
+
+
+async def watched(host: InMemoryEdgeHost, said: Said, most_restarts: int = 3) -> None:
+    async for _ in watch(host, PLAIN.name, OWNER, START, said, most_restarts):
+        pass
+
+
+async def killed(host: InMemoryEdgeHost) -> None:
+    """Wait until the job runs, then end it as a reboot does."""
+    while host.containers[PLAIN.name].status != "running":
+        await asyncio.sleep(0)
+    host.containers[PLAIN.name].end(KILLED)
+
+
+async def test_an_interrupted_job_is_started_again_while_it_is_watched(host):
+    host.outcomes[PLAIN.name] = [
+        Outcome(lines=("one",), runs=True),
+        Outcome(lines=("two",), result=success({})),
+    ]
+    await ensure_started(host, PLAIN, OWNER)
+    said = Said()
+    await asyncio.gather(watched(host, said), killed(host))
+    assert [said.lines[0], said.lines[2]] == ["one", "two"]
+    assert "is started again (1 of at most 3)" in said.lines[1]
+
+
+async def test_a_job_that_was_given_up_is_not_started_again(host):
+    host.outcomes[PLAIN.name] = [Outcome(runs=True)]
+    await ensure_started(host, PLAIN, OWNER)
+    await ownership.release(host, PLAIN.name, OWNER)
+    host.containers[PLAIN.name].end(KILLED)
+    with pytest.raises(errors.JobInterrupted, match="Nobody watches"):
+        await watched(host, Said())
+    assert host.containers[PLAIN.name].status == "exited"
+
+
+async def test_a_job_with_secrets_asks_for_a_worker(host):
+    secret = replace(PLAIN, secrets={"sas": "top-secret"})
+    host.outcomes[PLAIN.name] = [Outcome(runs=True)]
+    await ensure_started(host, secret, OWNER)
+    host.containers[PLAIN.name].end(KILLED)
+    with pytest.raises(errors.SecretsNeeded):
+        await watched(host, Said())
+
+
+async def test_a_cursor_is_found_by_its_own_try_only(host):
+    await finished(host)
+    cursor = Cursor("id", "2026", 7)
+    await save(host, PLAIN.name, OWNER, cursor)
+    assert await saved(host, PLAIN.name, OWNER) == cursor
+    assert await saved(host, PLAIN.name, NEXT_TRY) == START
+    assert await saved(host, PLAIN.name, OTHER_RUN) == START
+
+
+async def test_what_the_connection_swallowed_at_the_end_is_fetched(host):
+    """The stream ended early; the raw log is longer than what was seen."""
+    await finished(host, *LINES[:3])
+
+    class Deaf(InMemoryEdgeHost):
+        async def logs(self, name, since, follow):
+            async for line in super().logs(name, since, follow):
+                if not (since and follow):
+                    yield line
+
+    deaf = Deaf(set())
+    vars(deaf).update(vars(host))
+    said = Said()
+    async for reached in follow(deaf, PLAIN.name, START, said):
+        cursor = reached
+        if said.lines:
+            break
+    await to_the_end(deaf, cursor, said)
+    assert said.lines == list(LINES[:3])
