@@ -4,7 +4,9 @@ is done once.
 
 from __future__ import annotations
 
+import io
 import json
+import tarfile
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -101,6 +103,31 @@ def test_the_version_is_found_once_by_its_training_key_and_carries_its_lineage(
     assert all(tags[name] for name in LINEAGE)
     assert tags["data_digest"] == trained.handed_on("snapshot_data")["data_digest"]
     assert json.loads(tags["metrics"]) == trained.handed_on("evaluate_model")["metrics"]
+
+
+def test_the_training_is_one_finished_run_with_its_curves_and_its_raw_log(
+    trained: Ended, site: SiteInfo, engine: docker.DockerClient
+) -> None:
+    training = trained.handed_on("train_model")
+    run = httpx.get(
+        f"{site.mlflow_url}/api/2.0/mlflow/runs/get",
+        params={"run_id": trained.handed_on("register_model")["registry_run_id"]},
+        trust_env=False,
+    ).json()["run"]
+    tags = {tag["key"]: tag["value"] for tag in run["data"]["tags"]}
+    ending = json.loads(read_file(engine.containers.get(training["job"]), "/edge/job/work/ending.json"))
+    assert run["info"]["status"] == "FINISHED"
+    assert {metric["key"] for metric in run["data"]["metrics"]} >= {"train_mae", "train_rmse"}
+    assert tags["log_sha256/train.log"] == ending["log"]["sha256"]
+
+
+def read_file(container: Container, path: str) -> bytes:
+    """A file of a container."""
+    stream, _ = container.get_archive(path)
+    with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as archive:
+        found = archive.extractfile(archive.getmembers()[0])
+        assert found is not None
+        return found.read()
 
 
 def test_a_plain_client_pulls_the_image_by_its_digest_and_it_answers(

@@ -274,13 +274,22 @@ class InMemoryEdgeHost:
     async def stream_directory(self, name: str, path: str) -> AsyncIterator[bytes]:
         """See `EdgeHost.stream_directory`."""
         volume, inner = self._locate(name, path)
-        files = {found[len(inner) + 1 :]: volume[found] for found in volume if found.startswith(f"{inner}/")}
+        top = PurePosixPath(path).name
+        files = (
+            {top: volume[inner]}
+            if inner in volume
+            else {
+                f"{top}/{found[len(inner) + 1 :]}": volume[found]
+                for found in volume
+                if found.startswith(f"{inner}/")
+            }
+        )
         if not files:
             raise JobInterrupted(f"{path} of {name} cannot be read.")
         buffer = io.BytesIO()
         with tarfile.open(fileobj=buffer, mode="w") as archive:
             for file, content in files.items():
-                member = tarfile.TarInfo(f"{PurePosixPath(path).name}/{file}")
+                member = tarfile.TarInfo(file)
                 member.size = len(content)
                 archive.addfile(member, io.BytesIO(content))
         yield buffer.getvalue()

@@ -18,13 +18,15 @@ import aiodocker
 import aiohttp
 
 from edge_training.adapters import docker_config, site_facts
-from edge_training.adapters.docker_faults import translated
+from edge_training.adapters.docker_faults import NO_SPACE, translated
 from edge_training.adapters.shared_site import joined
 from edge_training.adapters.site_link import SiteLink
 from edge_training.adapters.ssh import LOOPBACK, SshTarget, forwarded_port
 from edge_training.adapters.storage_network import CONFLICT, NETWORK, NOT_FOUND, storage_hosts
 from edge_training.errors import (
     BadRequest,
+    DiskFull,
+    EdgeError,
     ImageMissing,
     JobInterrupted,
     RegistryUnavailable,
@@ -287,8 +289,13 @@ def ignored(*statuses: int) -> Iterator[None]:
             raise
 
 
-def pull_failure(reference: str, reason: str) -> ImageMissing | RegistryUnavailable:
+def pull_failure(reference: str, reason: str) -> EdgeError:
     """Why a pull failed: a registry out of reach may answer the next try, a refusal will not change."""
+    if NO_SPACE.search(reason):
+        return DiskFull(
+            f"The site's disk has no room for the image {reference} ({reason}); free some, or run "
+            "`maintain_site`."
+        )
     if OUT_OF_REACH.search(reason):
         return RegistryUnavailable(
             f"The site cannot reach the registry of {reference} ({reason}); check the network between them."

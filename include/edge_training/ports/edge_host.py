@@ -208,7 +208,7 @@ class EdgeHost(FactsSource, Protocol):
         """
 
     def stream_directory(self, name: str, path: str) -> AsyncIterator[bytes]:
-        """A directory of a container as a tar stream."""
+        """A directory, or one file, of a container as a tar stream."""
 
     async def run_service(self, spec: ServiceSpec) -> ContainerState:
         """Create the service unless its name is taken, then start it; it restarts with the daemon."""

@@ -118,7 +118,9 @@ async def test_a_server_in_trouble_is_asked_again_and_the_trouble_is_said_once(s
 
 
 @pytest.mark.parametrize(("after_bytes", "cuts"), [(1, 3), (200, 3), (30_000, 2), (70_000, 1)])
-async def test_a_connection_that_is_cut_half_way_loses_and_doubles_nothing(mlflow_address, name, after_bytes):
+async def test_a_connection_that_is_cut_half_way_loses_and_doubles_nothing(
+    mlflow_address, name, after_bytes, cuts
+):
     with cutting_proxy(mlflow_address, after_bytes, cuts) as proxy:
         await track(quick(f"http://{proxy.address}"), name, points(1500))
         assert proxy.cuts == 0

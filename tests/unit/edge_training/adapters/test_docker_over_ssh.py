@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edge_training.adapters.docker_over_ssh import pull_failure
+from edge_training.errors import DiskFull
 
 IMAGE = f"registry.example/edge/training@sha256:{'1' * 64}"
 
@@ -24,3 +25,9 @@ def test_only_a_registry_out_of_reach_is_tried_again(reason, retryable):
     assert error.retryable is retryable
     assert IMAGE in str(error)
     assert reason in str(error)
+
+
+def test_a_pull_that_fills_the_disk_asks_for_room():
+    error = pull_failure(IMAGE, "write /var/lib/docker/tmp/x: no space left on device")
+    assert isinstance(error, DiskFull)
+    assert "no room for the image" in str(error)

@@ -1,0 +1,50 @@
+"""The model registry's connection: one login for its client, its tracker and its archive."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+from airflow.sdk import Connection
+from tests.standins.troubled_proxy import troubled_proxy
+
+from edge_airflow.hooks.registries import ModelRegistryHook, server_of
+from edge_training.errors import BadRequest
+
+NOBODY = "http://127.0.0.1:9"
+
+
+def mlflow(**changes) -> Connection:
+    return Connection(**{"conn_id": "edge_mlflow", "conn_type": "http", "host": NOBODY} | changes)
+
+
+def test_a_server_without_login_needs_only_its_host():
+    assert server_of(mlflow()) == {"url": NOBODY, "user": None, "password": None, "ca_file": None}
+
+
+def test_login_and_authority_are_read_from_the_connection():
+    server = server_of(mlflow(login="edge", password="secret", extra=json.dumps({"ca_file": "/ca.pem"})))
+
+    assert server == {"url": NOBODY, "user": "edge", "password": "secret", "ca_file": "/ca.pem"}
+
+
+def test_a_connection_without_a_host_is_named():
+    with pytest.raises(BadRequest, match="edge_mlflow lacks host"):
+        server_of(mlflow(host=""))
+
+
+@pytest.mark.parametrize("from_a_trigger", [False, True])
+async def test_the_tracker_asks_the_connections_server_as_its_user(monkeypatch, caplog, from_a_trigger):
+    with troubled_proxy(NOBODY, login=("edge", "another password")) as proxy:
+        connection = {"conn_type": "http", "host": proxy.url, "login": "edge", "password": "secret"}
+        monkeypatch.setenv("AIRFLOW_CONN_EDGE_MLFLOW", json.dumps(connection))
+        hook = ModelRegistryHook("edge_mlflow")
+
+        tracker = await hook.atracker() if from_a_trigger else hook.tracker()
+        async with tracker.run("flights", "5" * 64, farewell_s=0.0):
+            while not proxy.turned_away or not caplog.records:
+                await asyncio.sleep(0.02)
+
+    assert "refuses user 'edge'" in caplog.text
+    assert "secret" not in caplog.text
