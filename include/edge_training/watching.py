@@ -182,7 +182,8 @@ def pass_on(line: LogLine, cursor: Cursor, sink: Sink) -> Cursor:
         if cursor.place is not None and frame.end <= cursor.place:
             return replace(cursor, stamp=max(cursor.stamp, line.time))
         if is_gap(line, cursor):
-            sink.line(f"[the site lost {frame.start - (cursor.place or 0)} bytes of output here]")
+            missing_bytes = frame.start - (cursor.place or 0)
+            sink.line(f"[{missing_bytes} bytes of output are not shown here; the raw log has them]")
         sink.line(frame.text)
         return Cursor(cursor.container, line.time, frame.end)
     if isinstance(frame, frames.Point):
