@@ -13,10 +13,10 @@ LOCKS := requirements.txt requirements-dev.txt
 COMPILE := $(BIN)/uv pip compile --quiet --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
            --python-version 3.11
 
-.PHONY: help venv site demo test check fmt lock down clean
+.PHONY: help venv site demo test chaos chaos-long check fmt lock down clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/.ready: $(LOCKS) include/local_site/bootstrap.py
 	@$(PYTHON) include/local_site/bootstrap.py $(VENV) $(LOCKS)
@@ -33,6 +33,12 @@ demo: $(VENV)/.ready ## Everything: the site, Airflow, three partitions trained,
 test: $(VENV)/.ready ## All tests, on a site of their own that is stopped afterwards
 	@status=0; $(BIN)/python -m pytest || status=$$?; \
 	$(BIN)/python -m local_site --test down || status=$$?; exit $$status
+
+chaos: $(VENV)/.ready ## Break the pipeline in every way we know, on a site of its own; FAULT=name for one
+	@$(BIN)/python -m tests.chaos $(if $(FAULT),--fault $(FAULT))
+
+chaos-long: $(VENV)/.ready ## The faults that take more than half an hour
+	@$(BIN)/python -m tests.chaos --long
 
 check: $(VENV)/.ready ## Lint, format, types, import rules and the fast tests
 	@$(BIN)/ruff check .
@@ -58,6 +64,7 @@ down: ## Stop everything this project started, and nothing else
 	@status=0; if [ -x $(BIN)/python ]; then \
 	  $(BIN)/python -m local_site down || status=$$?; \
 	  $(BIN)/python -m local_site --test down || status=$$?; \
+	  $(BIN)/python -m tests.chaos --down || status=$$?; \
 	fi; exit $$status
 
 clean: down ## Remove everything that make made

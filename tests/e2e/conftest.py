@@ -9,6 +9,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from tests.chaos.faults import chosen
+from tests.chaos.project import add_to_project
+from tests.chaos.suite import REFERENCE
 from tests.e2e.project import Project
 
 from local_site import SiteInfo
@@ -23,6 +26,18 @@ ON_SCHEDULE = {
     "catchup=False": "catchup=True",
 }
 SCRIPT_THAT_FAILS = "import sys\n\nprint('the optimizer diverged')\nsys.exit(3)\n"
+REPRESENTATIVE = chosen(
+    (
+        "ssh-cut-every-10s",
+        "kill-before-start",
+        "task-cleared",
+        "task-marked-failed",
+        "container-killed",
+        "partition-twice",
+    ),
+    long=False,
+)
+"""Faults that disturb no other run; `make chaos` has them all."""
 RUN_LIMIT_S = 420
 POLL_S = 1.0
 ENDED = ("success", "failed")
@@ -112,6 +127,7 @@ def project_settings(site_settings: Settings) -> Settings:
         {'"retries": 3,': SOON},
         {"contract.yaml": strict.replace("mustBeGreaterThan: 500", "mustBeGreaterThan: 5000000")},
     )
+    add_to_project(project.root, site_settings.root, [REFERENCE, *REPRESENTATIVE])
     return replace(site_settings, dags_dir=project.dags_dir)
 
 

@@ -6,7 +6,7 @@ import base64
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
@@ -22,6 +22,7 @@ class TroubledProxy:
         troubles: Answers it gives itself before it forwards anything: a status and a body.
         login: User and password it asks for, or None.
         turned_away: How many requests it has answered itself.
+        most_at_once: How many requests there were at the same time, at most.
     """
 
     upstream: str
@@ -29,6 +30,21 @@ class TroubledProxy:
     troubles: list[tuple[int, bytes]]
     login: tuple[str, str] | None
     turned_away: int = 0
+    most_at_once: int = 0
+    _under_way: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """One request, for its length."""
+        with self._lock:
+            self._under_way += 1
+            self.most_at_once = max(self.most_at_once, self._under_way)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._under_way -= 1
 
     def own_answer(self, authorization: str | None) -> tuple[int, bytes] | None:
         """What it says itself; None to forward."""
@@ -51,18 +67,22 @@ def troubled_proxy(
         protocol_version = "HTTP/1.1"
 
         def forward(self) -> None:
+            with proxy.counted():
+                status, body = self.answer()
+            self.send_response_only(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def answer(self) -> tuple[int, bytes]:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             answer = proxy.own_answer(self.headers.get("Authorization"))
-            if answer is None:
-                headers = {"Content-Type": self.headers.get("Content-Type", "application/json")}
-                response = client.request(self.command, self.path, content=body, headers=headers)
-                answer = response.status_code, response.content
-            else:
+            if answer is not None:
                 proxy.turned_away += 1
-            self.send_response_only(answer[0])
-            self.send_header("Content-Length", str(len(answer[1])))
-            self.end_headers()
-            self.wfile.write(answer[1])
+                return answer
+            headers = {"Content-Type": self.headers.get("Content-Type", "application/json")}
+            response = client.request(self.command, self.path, content=body, headers=headers)
+            return response.status_code, response.content
 
         do_GET = do_POST = do_PUT = do_DELETE = forward  # noqa: N815  # names http.server looks for
 

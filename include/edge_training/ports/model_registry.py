@@ -79,6 +79,7 @@ class ModelRegistry(Protocol):
         """The one finished version of this training: found, completed or made.
 
         A finished version is returned as it is, also when this bundle has other bytes: the first one counts.
+        The version's run is the one that `RunTracker` wrote to; the points it has are not written again.
         """
 
     def set_tags(self, version: ModelVersion, tags: Mapping[str, str]) -> ModelVersion:

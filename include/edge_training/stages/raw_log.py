@@ -35,7 +35,7 @@ async def keep(
         training_key: The identity of the training.
 
     Returns:
-        Size and digest of the log; None when the training ended without leaving one, or it is kept already.
+        Size and digest of the log; None when there was nothing to keep.
 
     Raises:
         JobInterrupted: The log is not what the runner wrote down of it.
@@ -49,7 +49,9 @@ async def keep(
     with tempfile.TemporaryDirectory(prefix="edge-log-") as folder:
         path = Path(folder) / "train.log"
         await fetch(host, job_name, ending, path)
-        await asyncio.to_thread(archive.attach, model_name, training_key, path)
+        kept_sha256 = await asyncio.to_thread(archive.attach, model_name, training_key, path)
+    if kept_sha256 != ending.log_sha256:
+        return None  # The run has a longer log of this training, from before its volume was removed.
     await host.write_file(job_name, protocol.JOB_VOLUME_DIR, KEPT_NAME, mark)
     return ending
 

@@ -53,8 +53,8 @@ class SiteHook(BaseHook):
         name = connection.extra_dejson.get("deployment") or conf.get("api", "base_url", fallback="")
         if not name:
             raise BadRequest(
-                f"This Airflow has no name for the site: add the extra `deployment` to {connection.conn_id}, or "
-                "set base_url in Airflow's section [api]."
+                f"This Airflow has no name for the site: add the extra `deployment` to {connection.conn_id}, "
+                "or set base_url in Airflow's section [api]."
             )
         return str(name)
 

@@ -19,6 +19,8 @@ from edge_training.run import PipelineRun
 from edge_training.stages import evaluate, export, raw_log, train, verify
 from edge_training.stages.preflight import SiteNeeds, ensure_ready
 
+FAREWELL_S = 30.0
+"""How long a failed training's last word to the model registry may take."""
 BUNDLE_STORE = "{{ var.value.edge_bundle_store }}"
 
 
@@ -56,7 +58,10 @@ class TrainModelOperator(EdgeJobOperator):
         return train.job(run, self.snapshot["data_digest"], self.script_params, nonce)
 
     async def before_start(self, host: EdgeHost, run: PipelineRun, job: EdgeJob) -> None:
-        """Look whether the site has all that the training needs, before it takes hours."""
+        """Look whether the site has all that the training needs, before it takes hours; a model registry that
+        is not configured is said now as well.
+        """
+        ModelRegistryHook(self.model_registry_conn_id).tracker()
         needs = SiteNeeds(job.limits, free_disk_bytes=run.project.min_free_disk_bytes)
         await ensure_ready(host, self.site, needs, job.image, job.login)
 
@@ -82,7 +87,8 @@ class TrainModelOperator(EdgeJobOperator):
     async def after_failure(self, run: PipelineRun, lineage: Lineage) -> None:
         """Say in the model registry that the training has failed."""
         tracker = ModelRegistryHook(self.model_registry_conn_id).tracker()
-        async with tracker.run(self.model.name, lineage["training_key"], self._tags(run)) as live:
+        key, tags = lineage["training_key"], self._tags(run)
+        async with tracker.run(self.model.name, key, tags, farewell_s=FAREWELL_S) as live:
             live.end("FAILED")
 
     def _tags(self, run: PipelineRun) -> dict[str, str]:

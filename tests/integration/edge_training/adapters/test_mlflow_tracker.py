@@ -12,6 +12,7 @@ from tests.mlflow_runs import SeenRun, runs_on
 from tests.standins.troubled_proxy import troubled_proxy
 
 from edge_runner.frames import Point
+from edge_training.adapters.mlflow_api import REQUESTS_AT_ONCE
 from edge_training.adapters.mlflow_registry import MlflowRegistry
 from edge_training.adapters.mlflow_session import MlflowSession
 from edge_training.adapters.mlflow_tracker import MlflowTracker
@@ -81,6 +82,14 @@ async def test_racing_trackers_agree_on_one_run(site, name, race):
     run = only_run(site.mlflow_url, name)
     assert run.status == "RUNNING"
     assert run.points == points(RACERS)
+
+
+async def test_many_trainings_of_one_triggerer_do_not_crowd_the_server(site, name):
+    with troubled_proxy(site.mlflow_url) as proxy:
+        await asyncio.gather(*(track(quick(proxy.url), f"{name}-{number}", []) for number in range(20)))
+
+    assert 1 < proxy.most_at_once <= REQUESTS_AT_ONCE
+    assert all(runs_on(site.mlflow_url, f"{name}-{number}", KEY) for number in range(20))
 
 
 async def test_a_long_curve_arrives_whole(site, name):

@@ -73,6 +73,14 @@ async def test_a_registry_that_is_down_leaves_the_log_unmarked(host):
     assert await host.read_file(PLAIN.name, LOG_PATH) == LOG
 
 
+async def test_a_shorter_log_than_the_kept_one_is_not_marked(host):
+    """The volume was removed and the same training done again: the run keeps the longer log."""
+    runs = InMemoryRuns()
+    runs.find_or_make("delay", PLAIN.key, {}).logs["train.log"] = LOG * 2
+    assert await keep(host, PLAIN.name, runs, "delay", PLAIN.key) is None
+    assert await host.read_file(PLAIN.name, KEPT_PATH) is None
+
+
 async def test_a_job_that_left_no_log_has_none_to_keep():
     host = InMemoryEdgeHost({IMAGE})
     await host.create(PLAIN.container())

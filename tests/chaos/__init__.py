@@ -1,0 +1,1 @@
+"""Fault injection: the real pipeline on a real site, broken on purpose, one declared fault at a time."""

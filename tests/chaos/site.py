@@ -1,0 +1,119 @@
+"""The site of the fault suite: like the tests' site and beside it, so that breaking it disturbs nobody."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import psutil
+
+from local_site import SiteInfo, airflow, docker_engine
+from local_site.layout import Layout
+from local_site.processes import Supervisor
+from local_site.settings import Ports, Settings
+from local_site.site import Site, down, layout_of
+from local_site.ssh_server import ssh_server
+
+PORT_OFFSET = 1000
+TASK_TITLE = "airflow worker -- "
+
+
+def chaos_settings() -> Settings:
+    """A third site, beside the user's and the tests'."""
+    tests = Settings.for_tests()
+    build = tests.state_dir.parent
+    return replace(
+        tests,
+        state_dir=build / "chaos-site",
+        ports=Ports(tests.ports.base + PORT_OFFSET),
+        dags_dir=build / "chaos-project" / "dags",
+    )
+
+
+@dataclass
+class ChaosSite:
+    """A running site whose parts can be killed and brought back.
+
+    Attributes:
+        settings: Its settings.
+        info: Where everything is.
+    """
+
+    settings: Settings
+    info: SiteInfo = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.layout: Layout = layout_of(self.settings)
+        self.supervisor = Supervisor(self.layout)
+
+    def up(self) -> SiteInfo:
+        """Start what does not run; also brings back whatever a fault has killed."""
+        self.info = Site(self.settings, with_airflow=True).up()
+        return self.info
+
+    def down(self) -> None:
+        """Stop all of it."""
+        down(self.settings)
+
+    def kill(self, name: str) -> None:
+        """SIGKILL to one of the site's processes and to all its children, as an OOM killer does."""
+        process = self.supervisor.running(name)
+        if process is not None:
+            end_now([process, *process.children(recursive=True)])
+
+    def stop_sshd(self) -> None:
+        """End the SSH server with all its sessions."""
+        self.supervisor.stop("sshd")
+
+    def start_sshd(self) -> None:
+        """Start the SSH server."""
+        self.supervisor.ensure(ssh_server(self.layout, self.settings.ports.ssh))
+
+    def start_engine(self) -> None:
+        """Start Docker again."""
+        docker_engine.start_own_engine(self.layout, self.settings, self.supervisor)
+
+    def start_airflow(self) -> list[str]:
+        """Start those of Airflow's processes that do not run; gives their names."""
+        parts = airflow.processes(self.layout, self.settings.root, self.settings.ports.airflow)
+        ended = [part for part in parts if self.supervisor.running(part.name) is None]
+        for part in ended:
+            self.supervisor.ensure(part)
+        return [part.name for part in ended]
+
+    def power_off(self) -> None:
+        """The VM's power goes: Docker, containerd, and every process in a container die in one moment."""
+        engine = [self.supervisor.running(name) for name in docker_engine.ENGINE_PROCESSES]
+        end_now([*(process for process in engine if process is not None), *self._container_processes()])
+
+    def _container_processes(self) -> list[psutil.Process]:
+        """The shims of our own engine, and what they hold."""
+        address = str(self.layout.runtime_dir / "containerd.sock")
+        shims = [
+            process
+            for process in psutil.process_iter(["name", "cmdline"])
+            if process.info["name"].startswith("containerd-shim")
+            and address in (process.info["cmdline"] or [])
+        ]
+        # The shims first: a shim that lives would report its container's end.
+        return [*shims, *(child for shim in shims for child in shim.children(recursive=True))]
+
+    def task_process(self, task_instance_id: str) -> psutil.Process | None:
+        """The process that runs one task, a descendant of our own scheduler."""
+        scheduler = self.supervisor.running("airflow-scheduler")
+        for process in scheduler.children(recursive=True) if scheduler else []:
+            try:
+                if process.cmdline()[:1] == [TASK_TITLE + task_instance_id]:
+                    return process
+            except psutil.Error:  # it has ended meanwhile
+                continue
+        return None
+
+
+def end_now(processes: list[psutil.Process]) -> None:
+    """SIGKILL to exactly these processes."""
+    for process in processes:
+        try:
+            process.kill()
+        except psutil.NoSuchProcess:
+            continue
+    psutil.wait_procs(processes, timeout=5)

@@ -1,0 +1,192 @@
+"""Runs the faults: an undisturbed run first, then side by side what disturbs nobody else, then the rest one
+after the other.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from docker.errors import DockerException
+from httpx import HTTPError
+from tests.chaos import line as lines
+from tests.chaos.api import ChaosApi, reached
+from tests.chaos.artifacts import versions, weights_sha256
+from tests.chaos.engine import Engine
+from tests.chaos.fault import Fault
+from tests.chaos.line import Line
+from tests.chaos.project import write_project
+from tests.chaos.report import warn
+from tests.chaos.scene import OVER, PARTITION, MomentMissed, Scene
+from tests.chaos.site import ChaosSite
+from tests.chaos.verdict import Verdict, judge, unjudged
+
+from local_site import SiteInfo
+from local_site.errors import LocalSiteError
+
+SIDE_BY_SIDE = 5
+PARSE_LIMIT_S = 180
+LOOK_S = 2.0
+
+
+def undisturbed(scene: Scene) -> None:
+    """Break nothing."""
+
+
+REFERENCE = Fault("undisturbed", "-", "nothing is broken", undisturbed)
+
+
+@dataclass
+class Suite:
+    """The running site with a line for each fault.
+
+    Attributes:
+        site: The site.
+        api: Airflow.
+        engine: Docker.
+        lines: Lines by name of the fault.
+        references: SHA-256 of the weights of undisturbed runs, by partition.
+    """
+
+    site: ChaosSite
+    api: ChaosApi
+    engine: Engine
+    lines: dict[str, Line]
+    references: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._measuring = threading.RLock()
+
+    def take_reference(self, partition: str = PARTITION) -> Verdict:
+        """Run undisturbed; whoever needs the reference meanwhile waits for it.
+
+        Raises:
+            LocalSiteError: Even that does not complete.
+        """
+        with self._measuring:
+            scene, started = self.scene(replace(REFERENCE, partition=partition)), time.monotonic()
+            missed = disturb(scene)
+            verdict = judge(scene, "", time.monotonic() - started, missed)
+            if not verdict.good:
+                raise LocalSiteError(f"The undisturbed run did not complete: {verdict.outcome}")
+            key = self.api.handed_on(scene.dag_id, scene.runs[0], "train_model")["training_key"]
+            (version,) = versions(self.site.info, REFERENCE.model, key)
+            self.references[partition] = weights_sha256(self.site.info, version)
+        return replace(verdict, weights_sha256_equal=True)
+
+    def reference(self, partition: str) -> str:
+        """SHA-256 of the weights of an undisturbed run on this partition."""
+        with self._measuring:
+            if partition not in self.references:
+                self.take_reference(partition)
+            return self.references[partition]
+
+    def play(self, faults: Sequence[Fault]) -> Iterator[Verdict]:
+        """Verdicts as they come: first of the faults that run side by side, then of those that run alone."""
+        together = [fault for fault in faults if not fault.alone]
+        with kept_alive(self.site), ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+            futures = [pool.submit(self.verdict, fault) for fault in together]
+            for future in as_completed(futures):
+                yield future.result()
+        for fault in faults:
+            if fault.alone:
+                yield self.verdict(fault)
+                self.site.up()
+
+    def scene(self, fault: Fault) -> Scene:
+        """A scene for a fault, its run not yet triggered."""
+        nonce = f"{fault.name}-{secrets.token_hex(4)}"
+        scene = Scene(fault, self.lines[fault.name], self.site, self.api, self.engine, nonce)
+        scene.images_before = scene.images()
+        return scene
+
+    def verdict(self, fault: Fault) -> Verdict:
+        """Trigger, break, wait, judge; nothing that goes wrong with one fault ends the suite."""
+        scene, started = self.scene(fault), time.monotonic()
+        try:
+            missed = disturb(scene)
+            seconds = time.monotonic() - started
+            return judge(scene, self.reference(scene.partition), seconds, missed)
+        except (LocalSiteError, HTTPError, DockerException, OSError) as error:
+            scene.wrong.append(f"{type(error).__name__}: {error}")
+            return unjudged(scene, time.monotonic() - started)
+
+
+def disturb(scene: Scene) -> str:
+    """Trigger a scene's run, break what it breaks, and wait for the end; gives what was missed on the way."""
+    missed = ""
+    scene.trigger()
+    try:
+        scene.fault.inject(scene)
+    except MomentMissed as error:
+        missed = str(error)
+    finally:
+        for link in scene.line.links.values():
+            link.restore()
+    try:
+        scene.until_over()
+    except MomentMissed as error:
+        scene.give_up()
+        return missed or str(error)
+    return missed
+
+
+@contextmanager
+def suite(site: ChaosSite, faults: Sequence[Fault]) -> Iterator[Suite]:
+    """The site with Airflow running, told of every fault's line; links end with the block."""
+    write_project(site.settings.dags_dir.parent, site.settings.root, [REFERENCE, *faults])
+    info = site.up()
+    laid = {fault.name: lines.lay(fault, info, site.layout) for fault in [REFERENCE, *faults]}
+    api = ChaosApi(info.airflow_url, info.airflow_user, info.airflow_password)
+    engine = Engine(info.docker_socket)
+    try:
+        announce(laid.values(), info, api)
+        engine.clear()
+        yield Suite(site, api, engine, laid)
+    finally:
+        engine.close()
+        for line in laid.values():
+            line.close()
+
+
+@contextmanager
+def kept_alive(site: ChaosSite) -> Iterator[None]:
+    """Start Airflow's processes again when they end, as a service manager does.
+
+    No fault that runs side by side ends them, but a locked SQLite database does (measured).
+    """
+    over = threading.Event()
+
+    def keep() -> None:
+        while not over.wait(LOOK_S):
+            try:
+                for name in site.start_airflow():
+                    warn(f"{name} had ended by itself and was started again; see its log")
+            except LocalSiteError as error:
+                warn(str(error))
+
+    keeper = threading.Thread(target=keep, daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        over.set()
+        keeper.join()
+
+
+def announce(laid: Collection[Line], info: SiteInfo, api: ChaosApi) -> None:
+    """Tell Airflow of the lines, and wait until it has parsed their DAGs."""
+    for line in laid:
+        lines.announce(line, info, api)
+    dag_ids = {line.fault.dag_id for line in laid}
+    reached(api, dag_ids, PARSE_LIMIT_S)
+    for dag_id in sorted(dag_ids):
+        for run in api.runs(dag_id):
+            if run["state"] not in OVER:  # left by a suite that was interrupted
+                api.mark_run_failed(dag_id, run["dag_run_id"])
+        api.unpause(dag_id)
