@@ -13,7 +13,7 @@ LOCKS := requirements.txt requirements-dev.txt
 COMPILE := $(BIN)/uv pip compile --quiet --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
            --python-version 3.11
 
-.PHONY: help venv site demo test chaos chaos-long check fmt lock down clean
+.PHONY: help venv site demo test chaos chaos-long bench check fmt lock down clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,10 @@ chaos: $(VENV)/.ready ## Break the pipeline in every way we know, on a site of i
 
 chaos-long: $(VENV)/.ready ## The faults that take more than half an hour
 	@$(BIN)/python -m tests.chaos --long
+
+bench: $(VENV)/.ready ## Measure beside Airflow's SSH operators, on the tests' site; ONLY=name for one part
+	@status=0; $(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY)) || status=$$?; \
+	$(BIN)/python -m local_site --test down || status=$$?; exit $$status
 
 check: $(VENV)/.ready ## Lint, format, types, import rules and the fast tests
 	@$(BIN)/ruff check .
