@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import ssl
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 import docker
@@ -69,15 +70,19 @@ def test_the_model_registry_answers_over_its_api(site):
 def test_everything_listens_on_loopback_and_the_gate_on_the_bridge_too(site, supervisor):
     listening: dict[str, set[str]] = {}
     for process in site_processes(supervisor):
-        for connection in process.net_connections("inet"):
-            if connection.status == psutil.CONN_LISTEN:
-                listening.setdefault(connection.laddr.ip, set()).add(process.name())
+        with suppress(psutil.NoSuchProcess):  # Airflow's tasks come and go
+            for connection in process.net_connections("inet"):
+                if connection.status == psutil.CONN_LISTEN:
+                    listening.setdefault(connection.laddr.ip, set()).add(process.name())
     assert not ANY_ADDRESS & listening.keys()
     assert listening.keys() - {"::1"} == {"127.0.0.1", site.blob_forward_address}
 
 
 def test_no_secret_is_on_a_command_line(site, supervisor):
-    command_lines = "\n".join(" ".join(process.cmdline()) for process in site_processes(supervisor))
+    command_lines = ""
+    for process in site_processes(supervisor):
+        with suppress(psutil.NoSuchProcess):  # Airflow's tasks come and go
+            command_lines += " ".join(process.cmdline()) + "\n"
     credentials = json.loads(supervisor.layout.credentials_file.read_text())
     assert not any(secret in command_lines for secret in credentials.values())
 
