@@ -44,10 +44,13 @@ class Watched:
     Attributes:
         cpu: CPU seconds for a minute.
         lag_s: From a line's saying to its standing in the log, the median over all jobs.
+        lines_percent: Lines that came, of those that the jobs should have said: less says that the VM could
+            not keep up, and that the CPU seconds are too few.
     """
 
     cpu: float | None
     lag_s: float | None
+    lines_percent: float
 
 
 def figures(bench: Bench) -> Iterator[Figure]:
@@ -68,6 +71,8 @@ def compared(count: int, mine: Watched, theirs: Watched, interval: str) -> Itera
     """How many jobs are watched, and how."""
     watch = f"{count} {'job' if count == 1 else 'jobs'}, the peer looking every {interval}"
     yield Figure(f"triggerer's CPU, {watch}", mine.cpu, theirs.cpu, peer.REMOTE_JOB, "CPU s/min")
+    came = mine.lines_percent, theirs.lines_percent
+    yield Figure(f"lines that came, {watch}", *came, peer.REMOTE_JOB, "%", "more")
     yield Figure(f"lag of a line, {watch}", mine.lag_s, theirs.lag_s, peer.REMOTE_JOB, "s")
 
 
@@ -83,7 +88,8 @@ def watched(bench: Bench, triggers: Sequence[jobs.Watch]) -> Watched:
             began_at, used = time.monotonic(), running.cpu_s()
             lags_s += look(tails, WINDOW_S)
             samples.append((running.cpu_s() - used) * MINUTE_S / (time.monotonic() - began_at))
-        return Watched(median_of(samples), median_of(lags_s) if lags_s else None)
+    said = len(triggers) * WINDOWS * WINDOW_S / LINE_EVERY_S
+    return Watched(median_of(samples), median_of(lags_s) if lags_s else None, 100 * len(lags_s) / said)
 
 
 def look(tails: Sequence[Tail], seconds: float) -> list[float]:
