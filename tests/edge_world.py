@@ -6,6 +6,7 @@ import uuid
 from dataclasses import dataclass, field, replace
 
 from tests.fakes.edge_host import InMemoryEdgeHost, Outcome, refusal, success
+from tests.jobs import TRAINING_REQUEST
 from tests.real_host import Engine
 
 from edge_training.jobs import EdgeJob
@@ -93,14 +94,7 @@ class World:
             step="train",
             key=uuid.uuid4().hex * 2,
             image=self.image,
-            request={
-                "script": "train.py",
-                "partition": "2013-02-01",
-                "seed": 1,
-                "params": {},
-                "threads": 1,
-                "time_limit_s": 100,
-            },
+            request=TRAINING_REQUEST,
             code={"train.py": case.script.encode(), **case.extra},
             limits=case.limits,
         )

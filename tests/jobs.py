@@ -1,4 +1,4 @@
-"""A plain job and two tries of its task, for tests that care for neither."""
+"""A plain job, a request and tries of a task, for tests that care for none of them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,15 @@ from edge_training.ownership import Owner
 
 IMAGE = f"registry.example/edge/training@sha256:{'1' * 64}"
 PLAIN = EdgeJob(step="train", key="cd" * 32, image=IMAGE, request={})
+TRAINING_REQUEST = {
+    "script": "train.py",
+    "partition": "2013-02-01",
+    "seed": 1,
+    "params": {},
+    "threads": 1,
+    "time_limit_s": 100,
+}
+"""What the step train is asked."""
 OWNER = Owner("https://airflow.example", "train_delay", "manual__1", "train_model", -1, 1)
 NEXT_TRY = replace(OWNER, try_number=2)
 OTHER_RUN = replace(OWNER, run_id="manual__2")

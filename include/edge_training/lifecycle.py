@@ -14,6 +14,7 @@ container on the same volume; a try that is still watching starts the interrupte
 from __future__ import annotations
 
 import json
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -42,7 +43,13 @@ class Starts:
     boot_ids: tuple[str, ...] = ()
 
 
-async def ensure_started(host: EdgeHost, job: EdgeJob, owner: Owner) -> ContainerState:
+async def nothing() -> None:
+    """What most jobs need to look at before they are started."""
+
+
+async def ensure_started(
+    host: EdgeHost, job: EdgeJob, owner: Owner, before_start: Callable[[], Awaitable[None]] = nothing
+) -> ContainerState:
     """Bring the job's container to running or finished, without ever making a second one.
 
     One whose GPU another job uses stays created; `watching.watch` starts it when the GPU is free.
@@ -53,9 +60,12 @@ async def ensure_started(host: EdgeHost, job: EdgeJob, owner: Owner) -> Containe
         host: The site.
         job: The job.
         owner: Who watches the job from now on.
+        before_start: Is done first when the job neither runs nor has ended well.
     """
     state = await host.inspect(job.name)
     found = await phase(host, state)
+    if found not in ("running", "succeeded"):
+        await before_start()
     if state is not None and found in ("failed", "interrupted"):
         await set_aside(host, state)
         state, found = None, "absent"
@@ -92,9 +102,13 @@ async def start(host: EdgeHost, state: ContainerState, message: bytes = b"") -> 
         SiteBusy: It has to wait for its GPU.
     """
     await leases.acquire(host, state)
-    known = await read_starts(host, state)
-    starts = Starts(state.id, (*known.boot_ids, await host.boot_id()))
-    await _write(host, state.name, STARTS_NAME, asdict(starts))
+    await _start(host, state, await read_starts(host, state), await host.boot_id(), message)
+
+
+async def _start(
+    host: EdgeHost, state: ContainerState, known: Starts, boot_id: str, message: bytes = b""
+) -> None:
+    await _write(host, state.name, STARTS_NAME, asdict(Starts(state.id, (*known.boot_ids, boot_id))))
     await host.start(state.name, message)
 
 
@@ -116,21 +130,21 @@ async def go_on(host: EdgeHost, state: ContainerState, most_restarts: int) -> st
         JobInterrupted: It was stopped on purpose, was interrupted too often, or needs secrets that only a
             worker has; the next try decides.
     """
-    reason = await interruption(host, state)
-    restarts = len((await read_starts(host, state)).boot_ids) - 1
+    known, boot_id = await read_starts(host, state), await host.boot_id()
+    reason, restarts = interruption(state, known, boot_id), len(known.boot_ids) - 1
     if restarts >= most_restarts:
         raise errors.JobInterrupted(
             f"{state.name} was interrupted {restarts + 1} times, the last time because {reason}; look at the "
             "VM, then clear the task: it goes on from its last checkpoint."
         )
-    await start(host, state)
+    await leases.acquire(host, state)
+    await _start(host, state, known, boot_id)
     return f"{state.name} is started again ({restarts + 1} of at most {most_restarts}), because {reason}."
 
 
-async def interruption(host: EdgeHost, state: ContainerState) -> str:
+def interruption(state: ContainerState, known: Starts, boot_id: str) -> str:
     """Why a container was interrupted, as far as the site knows."""
-    boot_ids = (await read_starts(host, state)).boot_ids
-    if boot_ids and boot_ids[-1] != await host.boot_id():
+    if known.boot_ids and known.boot_ids[-1] != boot_id:
         return "the VM was restarted"
     return f"somebody on the VM ended it or its Docker daemon (exit code {state.exit_code})"
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from edge_runner import frames, protocol
+from edge_runner.output import LAST_LINES
 from edge_training import errors
 from edge_training.ports.edge_host import ContainerState, EdgeHost
 
-LAST_LINES = 50
 RESULT_PATH = f"{protocol.JOB_DIR}/{protocol.RESULT_NAME}"
 ENDING_PATH = f"{protocol.JOB_DIR}/{protocol.ENDING_NAME}"
 SIGNALS = {137: "SIGKILL", 143: "SIGTERM", 255: "the end of its VM or Docker daemon"}

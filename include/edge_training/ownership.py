@@ -85,11 +85,15 @@ async def claim(host: EdgeHost, job_name: str, owner: Owner) -> None:
     await _write(host, job_name, Record(owner, released=False))
 
 
+async def records(host: EdgeHost, job_name: str) -> list[Record]:
+    """The records of all who ever watched the job, those that have given it up included."""
+    files = await host.read_directory(job_name, f"{JOB_VOLUME_DIR}/{OWNERS_NAME}")
+    return [decoded(raw) for _, raw in sorted(files.items())]
+
+
 async def watchers(host: EdgeHost, job_name: str) -> list[Owner]:
     """Everybody who watches the job now."""
-    files = await host.read_directory(job_name, f"{JOB_VOLUME_DIR}/{OWNERS_NAME}")
-    records = [decoded(raw) for _, raw in sorted(files.items())]
-    return [record.owner for record in records if not record.released]
+    return [record.owner for record in await records(host, job_name) if not record.released]
 
 
 async def watches(host: EdgeHost, job_name: str, owner: Owner) -> bool:

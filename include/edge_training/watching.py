@@ -21,6 +21,7 @@ from edge_training.outcomes import existing, phase, read_ending
 from edge_training.ownership import Owner
 from edge_training.ports.edge_host import ContainerState, EdgeHost, LogLine
 
+Frame = frames.Line | frames.Point | None
 CURSORS_NAME = "cursors"
 TURN_PAUSE_S = 5.0
 SAVE_EVERY_S = 2.0
@@ -151,10 +152,11 @@ async def follow(host: EdgeHost, name: str, cursor: Cursor, sink: Sink) -> Async
     while not complete:
         complete, whole = True, cursor.stamp == ""
         async for line in host.logs(name, cursor.stamp, follow=running):
-            if is_gap(line, cursor) and not whole:
+            frame = frames.decode(line.text)
+            if is_gap(frame, cursor) and not whole:
                 complete = False
                 break
-            cursor = pass_on(line, cursor, sink)
+            cursor = pass_on(line, frame, cursor, sink)
             yield cursor
         if complete:
             await host.wait(name)
@@ -163,9 +165,8 @@ async def follow(host: EdgeHost, name: str, cursor: Cursor, sink: Sink) -> Async
             cursor = replace(cursor, stamp="")
 
 
-def is_gap(line: LogLine, cursor: Cursor) -> bool:
+def is_gap(frame: Frame, cursor: Cursor) -> bool:
     """Whether output between the last line and this one is missing."""
-    frame = frames.decode(line.text)
     return isinstance(frame, frames.Line) and cursor.place is not None and frame.start > cursor.place
 
 
@@ -175,13 +176,12 @@ async def is_behind(host: EdgeHost, name: str, cursor: Cursor) -> bool:
     return ending is not None and cursor.place is not None and cursor.place < ending.log_size_bytes
 
 
-def pass_on(line: LogLine, cursor: Cursor, sink: Sink) -> Cursor:
+def pass_on(line: LogLine, frame: Frame, cursor: Cursor, sink: Sink) -> Cursor:
     """Hand a line of Docker's log on, unless that was done before; gives the new cursor."""
-    frame = frames.decode(line.text)
     if isinstance(frame, frames.Line):
         if cursor.place is not None and frame.end <= cursor.place:
             return replace(cursor, stamp=max(cursor.stamp, line.time))
-        if is_gap(line, cursor):
+        if is_gap(frame, cursor):
             missing_bytes = frame.start - (cursor.place or 0)
             sink.line(f"[{missing_bytes} bytes of output are not shown here; the raw log has them]")
         sink.line(frame.text)

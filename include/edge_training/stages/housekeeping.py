@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
+from edge_training import ownership
 from edge_training.ownership import Record
 from edge_training.ports.edge_host import EdgeHost
 from edge_training.ports.site_inventory import SiteContainer, SiteImage, SiteInventory
 from edge_training.ports.task_states import RunRef, TaskStates
 from edge_training.stages import retention
 from edge_training.stages.raw_log import KEPT_PATH
-from edge_training.stages.reconcile import read_records, tasks_of
+from edge_training.stages.reconcile import tasks_of
 from edge_training.stages.retention import JobFacts, RetentionPolicy
 
 FORWARDER_GRACE_S = 5
@@ -82,7 +83,7 @@ class Housekeeper:
         return emptied
 
     async def _facts(self, jobs: Sequence[SiteContainer]) -> dict[str, JobFacts]:
-        records = {job.id: await read_records(self.host, job.name) for job in jobs}
+        records = {job.id: await ownership.records(self.host, job.name) for job in jobs}
         runs = {job.id: self._runs(job, records[job.id]) for job in jobs}
         asked = set().union(*runs.values())
         unfinished = await self.tasks.unfinished(asked) if asked else set()

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
 
-from edge_runner.protocol import JOB_VOLUME_DIR
 from edge_training import lifecycle, ownership
 from edge_training.errors import JobInterrupted
 from edge_training.ownership import Owner, Record
@@ -86,7 +85,7 @@ class Reconciler:
         how_many = Counter(creators.values())
         rivals = [job for job in jobs if creators[job.id] in alive and how_many[creators[job.id]] > 1]
         suspects = [job for job in jobs if creators[job.id] not in alive] + rivals
-        newest = newest_tries([await read_records(self.host, job.name) for job in rivals])
+        newest = newest_tries([await ownership.records(self.host, job.name) for job in rivals])
         slots = asyncio.Semaphore(AT_A_TIME)
         settled = await asyncio.gather(*(self._settle(job, now, newest, slots) for job in suspects))
         return [stopped for stopped in settled if stopped]
@@ -120,7 +119,7 @@ class Reconciler:
     async def _judge(
         self, job: SiteContainer, now: datetime, newest: Mapping[TaskRef, int]
     ) -> tuple[list[Record], Verdict]:
-        records = await read_records(self.host, job.name)
+        records = await ownership.records(self.host, job.name)
         alive = await living(self.tasks, tasks_of(job, records, self.deployment)) - superseded(
             records, newest
         )
@@ -180,12 +179,6 @@ def superseded(records: Sequence[Record], newest: Mapping[TaskRef, int]) -> set[
         for record in records
         if record.owner.try_number < newest.get(task_of(record.owner), 0)
     }
-
-
-async def read_records(host: EdgeHost, job_name: str) -> list[Record]:
-    """The records of all who ever watched a job, those that have given it up included."""
-    files = await host.read_directory(job_name, f"{JOB_VOLUME_DIR}/{ownership.OWNERS_NAME}")
-    return [ownership.decoded(raw) for _, raw in sorted(files.items())]
 
 
 def tasks_of(job: SiteContainer, records: Sequence[Record], deployment: str) -> set[TaskRef]:

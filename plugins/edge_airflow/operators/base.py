@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any, NoReturn, TypeVar
 
 from airflow.sdk import Context
@@ -272,9 +273,8 @@ class EdgeJobOperator(DocumentedOperator):
                 perseverance.in_contact()
 
     async def _ensure_started(self, host: EdgeHost, run: PipelineRun, job: EdgeJob) -> ContainerState:
-        if await outcomes.phase(host, await host.inspect(job.name)) not in ("running", "succeeded"):
-            await self.before_start(host, run, job)
-        state = await lifecycle.ensure_started(host, job, run.owner)
+        before_start = partial(self.before_start, host, run, job)
+        state = await lifecycle.ensure_started(host, job, run.owner, before_start)
         self.log.info("%s on %s is %s.", job.name, self.site, state.status)
         return state
 

@@ -13,15 +13,14 @@ from airflow.sdk import Context
 from edge_airflow.failures import ends_with_a_sentence
 from edge_airflow.hooks.maintenance import entered
 from edge_airflow.hooks.site import SiteHook
+from edge_airflow.operators.base import DEFAULT_SITE, GRACE_S
 from edge_airflow.operators.documented import DocumentedOperator
 from edge_airflow.triggers.site_watch import SiteWatchTrigger
 from edge_training.stages.housekeeping import Housekeeper, Removed
 from edge_training.stages.retention import RetentionPolicy
 
-DEFAULT_SITE = "edge_site"
 WATCH = timedelta(hours=1)
 PAUSE_S = 30.0
-GRACE_S = 20
 MARGIN = timedelta(minutes=10)
 """How much later than its trigger a watch is given up."""
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 
 import pytest
-from tests.jobs import NEXT_TRY, OTHER_RUN, OWNER
+from tests.jobs import NEXT_TRY, OTHER_RUN, OWNER, TRAINING_REQUEST
 from tests.real_host import Door, Engine, engine, real_host
 
 from edge_airflow.triggers.edge_job import EdgeJobTrigger, Patience
@@ -32,16 +32,8 @@ def job(site, behind: Engine) -> Callable[[str], EdgeJob]:
     """Make a training from its script."""
 
     def made(script: str) -> EdgeJob:
-        request = {
-            "script": "train.py",
-            "partition": "2013-02-01",
-            "seed": 1,
-            "params": {},
-            "threads": 1,
-            "time_limit_s": 100,
-        }
         code = {"train.py": script.encode()}
-        found = EdgeJob("train", uuid.uuid4().hex * 2, site.training_image, request, code=code)
+        found = EdgeJob("train", uuid.uuid4().hex * 2, site.training_image, TRAINING_REQUEST, code=code)
         behind.names.append(found.name)
         return found
 

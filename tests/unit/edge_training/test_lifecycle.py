@@ -27,6 +27,23 @@ async def test_an_image_is_pulled_before_the_container_is_created():
     assert host.images == {IMAGE}
 
 
+@pytest.mark.parametrize(
+    ("ended", "looks"),
+    [(None, 1), (Outcome(exit_code=1), 2), (Outcome(result=success({})), 1), (RUNS, 1)],
+)
+async def test_what_is_looked_at_before_a_start_is_looked_at_only_before_a_start(host, ended, looks):
+    looked = []
+
+    async def look() -> None:
+        looked.append(host.containers.get(PLAIN.name))
+
+    if ended is not None:
+        host.outcomes[PLAIN.name] = [ended, RUNS]
+        await ensure_started(host, PLAIN, OWNER, look)
+    await ensure_started(host, PLAIN, NEXT_TRY, look)
+    assert len(looked) == looks
+
+
 @pytest.mark.parametrize("calls", range(14))
 async def test_a_worker_may_die_between_any_two_calls(host, calls):
     """Whoever comes next finds, starts or adopts the one container."""

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.jobs import OTHER_RUN, OWNER, Said
+from tests.jobs import OTHER_RUN, OWNER, TRAINING_REQUEST, Said
 from tests.real_host import Door, Engine, engine, real_host
 
 from edge_training import errors
@@ -49,19 +49,11 @@ def job(site, behind: Engine):
     """Make a training from its script."""
 
     def made(script: str, **code: bytes) -> EdgeJob:
-        request = {
-            "script": "train.py",
-            "partition": "2013-02-01",
-            "seed": 1,
-            "params": {},
-            "threads": 1,
-            "time_limit_s": 100,
-        }
         found = EdgeJob(
             "train",
             uuid.uuid4().hex * 2,
             site.training_image,
-            request,
+            TRAINING_REQUEST,
             secrets={"sas": SECRET},
             code={"train.py": (SAVE_MODEL + script).encode(), **code},
         )
