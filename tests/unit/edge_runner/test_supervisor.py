@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -77,18 +78,25 @@ def decoded(raw: bytes | None) -> dict | None:
 
 
 @pytest.fixture
-def started(dirs) -> Callable[[str], subprocess.Popen]:
-    """Start a supervisor whose step runs a source text."""
+def started(dirs) -> Iterator[Callable[[str], subprocess.Popen]]:
+    """Start supervisors whose steps run a source text; what they leave behind ends with the test."""
     (dirs.job.parent / "cgroup").mkdir()
+    sessions: list[int] = []
 
     def start(source: str) -> subprocess.Popen:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-c", SUPERVISE, str(dirs.job.parent), source],
             stdout=subprocess.PIPE,
             env=os.environ | {"PYTHONPATH": str(RUNNER_FOLDER.parent)},
+            start_new_session=True,
         )
+        sessions.append(process.pid)
+        return process
 
-    return start
+    yield start
+    for session in sessions:
+        with suppress(ProcessLookupError):
+            os.killpg(session, signal.SIGKILL)
 
 
 @pytest.fixture
@@ -207,7 +215,7 @@ def test_the_kernel_ends_the_step_before_the_one_that_has_to_tell_of_it(run):
 def test_a_process_that_the_step_left_behind_does_not_hold_up_its_end(run):
     ended = run("print(subprocess.Popen(['sleep', '1000']).pid)")
     assert ended.exit_code == 0
-    os.kill(int(ended.lines[0]), signal.SIGKILL)
+    os.kill(int(ended.lines[0]), 0)
 
 
 def test_a_step_that_closes_its_output_is_still_waited_for(run):
