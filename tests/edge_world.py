@@ -12,6 +12,8 @@ from tests.real_host import Engine
 from edge_training.jobs import EdgeJob
 from edge_training.ports.edge_host import EdgeHost, Limits
 
+KILLED = 137
+"""What Docker makes of a SIGKILL."""
 SMALL = Limits(memory_bytes=128 * 2**20, pids=64)
 SAVE_MODEL = """
 import os, pathlib
@@ -110,6 +112,13 @@ class World:
         if isinstance(self.behind, Engine):
             return self.behind.containers(part)
         return sorted(name for name in self.behind.containers if part in name)
+
+    def kill(self, name: str) -> None:
+        """What a VM does that loses its power: no process of the container can say a word."""
+        if isinstance(self.behind, Engine):
+            self.behind.client.containers.get(name).kill()
+        else:
+            self.behind.containers[name].end(KILLED)
 
     def remove_volume(self, name: str) -> None:
         """What an administrator may do."""

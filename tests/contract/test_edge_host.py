@@ -330,7 +330,7 @@ async def test_a_cursor_says_where_to_go_on(world):
 async def test_an_interrupted_container_is_started_again_where_it_was(world):
     job = world.job(GOES_ON)
     await running(world, job)
-    await world.host.stop(job.name, 0)
+    world.kill(job.name)
     before = await world.host.wait(job.name)
     said = Said()
     async for _ in watch(world.host, job.name, OWNER, START, said, most_restarts=1):
