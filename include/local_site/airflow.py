@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 
+from local_site import metadata_database
 from local_site.commands import run_logged
 from local_site.credentials import Credentials
 from local_site.errors import StartFailed
@@ -55,7 +56,7 @@ def write_configuration(layout: Layout, settings: Settings, credentials: Credent
 
 def migrate(layout: Layout, root: Path) -> None:
     """Make or upgrade Airflow's database, once for each version of Airflow."""
-    mark = layout.airflow_dir / f"migrated-to-{metadata.version('apache-airflow')}"
+    mark = layout.database_dir / f"migrated-to-{metadata.version('apache-airflow')}"
     if mark.exists():
         return
     log_file = layout.log_file("airflow-database")
@@ -130,7 +131,7 @@ def configuration(
             "execution_api_server_url": f"http://{LOOPBACK}:{port}/execution/",
             "min_serialized_dag_update_interval": 5,
         },
-        "database": {"sql_alchemy_conn": f"sqlite:///{home / 'airflow.db'}"},
+        "database": {"sql_alchemy_conn": metadata_database.url(layout)},
         "secrets": {
             "backend": "airflow.secrets.local_filesystem.LocalFilesystemBackend",
             "backend_kwargs": json.dumps(secrets_files),

@@ -120,6 +120,11 @@ class Layout:
         return self.state_dir / "mlflow"
 
     @property
+    def database_dir(self) -> Path:
+        """Data of Airflow's metadata database."""
+        return self.state_dir / "database"
+
+    @property
     def airflow_dir(self) -> Path:
         """Airflow's home."""
         return self.state_dir / "airflow"

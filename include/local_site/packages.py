@@ -12,6 +12,7 @@ from pathlib import Path
 from local_site.errors import BuildFailed, PackagesMissing
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+POSTGRESQL_DIR = Path("/usr/lib/postgresql")
 POLICY_FILE = Path("/usr/sbin/policy-rc.d")
 # "Action not allowed by policy", as invoke-rc.d reads it: a package's own service must not start beside ours.
 POLICY_REFUSES_STARTS = "#!/bin/sh\nexit 101\n"
@@ -24,6 +25,10 @@ ENGINE_PACKAGES = {
     "iptables": "iptables",
     "umount": "mount",
 }
+AIRFLOW_PACKAGES = {
+    "postgres": "postgresql",
+    "unshare": "util-linux",
+}
 SITE_PACKAGES = {
     "sshd": "openssh-server",
     "docker-registry": "docker-registry",
@@ -32,8 +37,9 @@ BASE_IMAGE_PACKAGES = {"mmdebstrap": "mmdebstrap"}
 
 
 def find_program(name: str) -> str | None:
-    """Path of a program; also searched where system services are, which a user's PATH may lack."""
-    return shutil.which(name) or shutil.which(name, path=SYSTEM_PATH)
+    """Path of a program; also searched where Debian keeps servers, which a user's PATH may lack."""
+    versions = sorted(POSTGRESQL_DIR.glob("*/bin"), key=lambda path: float(path.parent.name), reverse=True)
+    return shutil.which(name) or shutil.which(name, path=":".join([SYSTEM_PATH, *map(str, versions)]))
 
 
 def program(name: str) -> str:

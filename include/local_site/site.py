@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from local_site import airflow, blob_store, docker_engine, environments, packages
+from local_site import airflow, blob_store, docker_engine, environments, metadata_database, packages
 from local_site import registry as container_registry
 from local_site.base_image import BaseImage, ensure_base_image
 from local_site.connections import write_airflow_secrets
@@ -102,9 +102,14 @@ class Site:
         port = self.settings.ports.airflow
         parts = airflow.processes(self.layout, self.settings.root, port)
         return [
-            Step("Airflow's database", self._make_airflow_database, ("keys and certificates",)),
+            Step("metadata database", self._start_database, ("system packages",)),
+            Step(
+                "Airflow's tables",
+                self._make_tables,
+                ("keys and certificates", "metadata database"),
+            ),
             *[
-                Step(part.name, partial(self.supervisor.ensure, part), ("Airflow's database",))
+                Step(part.name, partial(self.supervisor.ensure, part), ("Airflow's tables",))
                 for part in parts
             ],
             Step("site's pool in Airflow", self._make_pool, ("airflow-api-server",)),
@@ -117,6 +122,7 @@ class Site:
         own_engine = self.settings.docker == "own" or docker_engine.machine_socket() is None
         needed = {
             **packages.SITE_PACKAGES,
+            **(packages.AIRFLOW_PACKAGES if self.with_airflow else {}),
             **(packages.ENGINE_PACKAGES if own_engine else {}),
             **(packages.BASE_IMAGE_PACKAGES if self.settings.base_image == "auto" else {}),
         }
@@ -167,7 +173,10 @@ class Site:
     def _seed(self) -> None:
         blob_store.seed(self.layout, self.credentials, self.settings.ports, self.python)
 
-    def _make_airflow_database(self) -> None:
+    def _start_database(self) -> None:
+        self.supervisor.ensure(metadata_database.metadata_database(self.layout))
+
+    def _make_tables(self) -> None:
         airflow.write_configuration(self.layout, self.settings, self.credentials)
         airflow.migrate(self.layout, self.settings.root)
 
@@ -260,13 +269,15 @@ def down(settings: Settings) -> list[str]:
 
 
 def _end_everything(layout: Layout, settings: Settings) -> list[str]:
+    """The database last: PostgreSQL waits for its clients."""
     supervisor = Supervisor(layout)
     names = [name for name in supervisor.names() if name not in docker_engine.ENGINE_PROCESSES]
     with ThreadPoolExecutor() as pool:
-        ended = [pool.submit(supervisor.stop, name) for name in names]
+        ended = [pool.submit(supervisor.stop, name) for name in names if name != metadata_database.NAME]
         ended.append(pool.submit(docker_engine.stop, layout, settings, supervisor))
     for future in ended:
         future.result()
+    supervisor.stop(metadata_database.NAME)
     return names
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import stat
+
 import httpx
 import psutil
 import pytest
 
+from local_site import metadata_database
 from local_site.airflow import POOL, POOL_SLOTS
 from local_site.processes import Supervisor
 from local_site.site import layout_of
@@ -49,3 +52,12 @@ def test_airflow_listens_on_loopback_only(airflow_site, site_settings):
         if connection.status == psutil.CONN_LISTEN
     }
     assert listening == {"127.0.0.1"}
+
+
+def test_the_metadata_database_is_reached_by_its_owner_alone(airflow_site, site_settings):
+    layout = layout_of(site_settings)
+    socket_file = layout.runtime_dir / metadata_database.SOCKET_NAME
+    assert stat.S_IMODE(socket_file.stat().st_mode) == 0o700
+    assert stat.S_IMODE(layout.runtime_dir.stat().st_mode) == 0o700
+    server = Supervisor(layout).running(metadata_database.NAME)
+    assert server.net_connections("inet") == []

@@ -6,7 +6,9 @@ import configparser
 import json
 from pathlib import Path
 
-from local_site import airflow, registry, ssh_server
+from sqlalchemy.engine import make_url
+
+from local_site import airflow, metadata_database, registry, ssh_server
 from local_site.credentials import Credentials
 from local_site.layout import Layout
 from local_site.settings import Settings
@@ -63,6 +65,12 @@ def test_airflow_reads_its_configuration_back_unchanged():
     parser.read_string(airflow.as_ini(sections))
     assert parser["api"]["secret_key"] == "50%a"
     assert parser["api"]["port"] == "8080"
+
+
+def test_the_metadata_database_is_named_by_its_socket_also_below_a_path_with_blanks():
+    layout = Layout(Path("/srv/my site"), Path("/srv/cache"))
+    parsed = make_url(metadata_database.url(layout))
+    assert (parsed.username, parsed.password, parsed.query["host"]) == ("airflow", None, "/srv/my site/run")
 
 
 def test_airflow_has_no_literal_secret_and_listens_on_loopback():
