@@ -25,10 +25,7 @@ ENGINE_PACKAGES = {
     "iptables": "iptables",
     "umount": "mount",
 }
-AIRFLOW_PACKAGES = {
-    "postgres": "postgresql",
-    "unshare": "util-linux",
-}
+AIRFLOW_PACKAGES = {"postgres": "postgresql"}
 SITE_PACKAGES = {
     "sshd": "openssh-server",
     "docker-registry": "docker-registry",
@@ -36,9 +33,14 @@ SITE_PACKAGES = {
 BASE_IMAGE_PACKAGES = {"mmdebstrap": "mmdebstrap"}
 
 
-def find_program(name: str) -> str | None:
-    """Path of a program; also searched where Debian keeps servers, which a user's PATH may lack."""
-    versions = sorted(POSTGRESQL_DIR.glob("*/bin"), key=lambda path: float(path.parent.name), reverse=True)
+def find_program(name: str, postgresql_dir: Path = POSTGRESQL_DIR) -> str | None:
+    """Path of a program; also searched where Debian keeps servers, which a user's PATH may lack.
+
+    Args:
+        name: The program.
+        postgresql_dir: Where each version of PostgreSQL has a directory of its own; the newest counts.
+    """
+    versions = sorted(postgresql_dir.glob("*/bin"), key=lambda path: float(path.parent.name), reverse=True)
     return shutil.which(name) or shutil.which(name, path=":".join([SYSTEM_PATH, *map(str, versions)]))
 
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import ssl
 import stat
-from contextlib import suppress
 from pathlib import Path
 
 import docker
 import httpx
-import psutil
 import pytest
 
 from local_site.base_image import ensure_base_image
@@ -31,11 +29,6 @@ def engine(site):
     client = docker.DockerClient(base_url=f"unix://{site.docker_socket}")
     yield client
     client.close()
-
-
-def site_processes(supervisor) -> list[psutil.Process]:
-    leaders = [supervisor.running(name) for name in supervisor.names()]
-    return [process for leader in leaders if leader for process in (leader, *leader.children(recursive=True))]
 
 
 def test_the_registry_refuses_the_anonymous(site):
@@ -67,24 +60,17 @@ def test_the_model_registry_answers_over_its_api(site):
     assert httpx.get(url, trust_env=False).status_code == 200
 
 
-def test_everything_listens_on_loopback_and_the_gate_on_the_bridge_too(site, supervisor):
-    listening: dict[str, set[str]] = {}
-    for process in site_processes(supervisor):
-        with suppress(psutil.NoSuchProcess):  # Airflow's tasks come and go
-            for connection in process.net_connections("inet"):
-                if connection.status == psutil.CONN_LISTEN:
-                    listening.setdefault(connection.laddr.ip, set()).add(process.name())
-    assert not ANY_ADDRESS & listening.keys()
-    assert listening.keys() - {"::1"} == {"127.0.0.1", site.blob_forward_address}
+def test_everything_listens_on_loopback_and_the_gate_on_the_bridge_too(site, listening):
+    found = listening()
+    assert not ANY_ADDRESS & found.keys()
+    assert found.keys() - {"::1"} == {"127.0.0.1", site.blob_forward_address}
 
 
-def test_no_secret_is_on_a_command_line(site, supervisor):
-    command_lines = ""
-    for process in site_processes(supervisor):
-        with suppress(psutil.NoSuchProcess):  # Airflow's tasks come and go
-            command_lines += " ".join(process.cmdline()) + "\n"
+def test_no_secret_is_on_a_command_line(site, supervisor, command_lines):
     credentials = json.loads(supervisor.layout.credentials_file.read_text())
-    assert not any(secret in command_lines for secret in credentials.values())
+    lines = command_lines()
+    assert lines
+    assert not any(secret in line for secret in credentials.values() for line in lines)
 
 
 def test_only_their_owner_reads_the_sites_secrets(site, site_settings):

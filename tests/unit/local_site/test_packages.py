@@ -6,7 +6,6 @@ import os
 
 import pytest
 
-from local_site import packages
 from local_site.errors import PackagesMissing
 from local_site.packages import apt_line, find_program, install, missing, require_installable
 
@@ -20,13 +19,12 @@ def test_only_programs_that_are_not_found_are_installed():
     ]
 
 
-def test_programs_of_postgresql_are_found_below_their_version(tmp_path, monkeypatch):
+def test_programs_of_postgresql_are_found_below_their_version(tmp_path):
     for version in ("9.6", "15", "9"):
         server = tmp_path / version / "bin" / "some-server"
         server.parent.mkdir(parents=True)
         server.touch(mode=0o755)
-    monkeypatch.setattr(packages, "POSTGRESQL_DIR", tmp_path)
-    assert find_program("some-server") == str(tmp_path / "15" / "bin" / "some-server")
+    assert find_program("some-server", tmp_path) == str(tmp_path / "15" / "bin" / "some-server")
 
 
 def test_nothing_is_done_when_nothing_is_missing(tmp_path):
