@@ -8,24 +8,19 @@ seen, Docker's log is read again from its start.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
-from edge_runner import frames, protocol
+from edge_runner import frames
 from edge_training import errors, lifecycle, ownership
 from edge_training.outcomes import existing, phase, read_ending
 from edge_training.ownership import Owner
 from edge_training.ports.edge_host import ContainerState, EdgeHost, LogLine
 
 Frame = frames.Line | frames.Point | None
-CURSORS_NAME = "cursors"
 TURN_PAUSE_S = 5.0
-SAVE_EVERY_S = 2.0
-"""After the sudden death of a triggerer, this much of the log may stand there twice."""
 
 
 class Sink(Protocol):
@@ -191,45 +186,3 @@ def pass_on(line: LogLine, frame: Frame, cursor: Cursor, sink: Sink) -> Cursor:
     elif line.text != frames.RECEIVED and line.time > cursor.stamp:
         sink.line(line.text)
     return replace(cursor, stamp=max(cursor.stamp, line.time))
-
-
-async def save(host: EdgeHost, name: str, owner: Owner, cursor: Cursor) -> None:
-    """Leave the cursor on the site, for whoever goes on watching for the same try."""
-    content = protocol.canonical_json({"attempt": owner.attempt, "cursor": asdict(cursor)})
-    path = f"{CURSORS_NAME}/{owner.record_name}"
-    await host.write_file(name, protocol.JOB_VOLUME_DIR, path, content)
-
-
-@asynccontextmanager
-async def cursor_kept(
-    host: EdgeHost, name: str, owner: Owner, cursor: Callable[[], Cursor]
-) -> AsyncIterator[None]:
-    """Save the cursor every few seconds while it moves, and at the end of the block."""
-    keeper = asyncio.create_task(_keep_saving(host, name, owner, cursor))
-    try:
-        yield
-    finally:
-        keeper.cancel()
-        with suppress(errors.EdgeError, asyncio.CancelledError):
-            await save(host, name, owner, cursor())
-
-
-async def _keep_saving(host: EdgeHost, name: str, owner: Owner, cursor: Callable[[], Cursor]) -> None:
-    """A connection that is lost is noticed by whoever follows the job."""
-    last = cursor()
-    with suppress(errors.EdgeError):
-        while True:
-            await asyncio.sleep(SAVE_EVERY_S)
-            if cursor() != last:
-                last = cursor()
-                await save(host, name, owner, last)
-
-
-async def saved(host: EdgeHost, name: str, owner: Owner) -> Cursor:
-    """The cursor that this try has left; the start when there is none."""
-    path = f"{protocol.JOB_VOLUME_DIR}/{CURSORS_NAME}/{owner.record_name}"
-    raw = await host.read_file(name, path)
-    if raw is None:
-        return START
-    left = json.loads(raw)
-    return Cursor(**left["cursor"]) if left["attempt"] == owner.attempt else START

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from local_site.credentials import ensure_ssh_key
-from local_site.files import write_private
+from local_site.files import make_private_dir, write_private
 from local_site.health import greets
 from local_site.layout import Layout
 from local_site.packages import program
@@ -31,6 +31,7 @@ def ssh_server(layout: Layout, port: int) -> ProcessSpec:
     """Write keys and configuration; gives the process to run."""
     host_key_line(layout)
     write_private(layout.ssh_dir / "authorized_keys", ensure_ssh_key(client_key_file(layout)) + "\n")
+    make_private_dir(home_dir(layout.ssh_dir))
     login = getpass.getuser()
     locked = os.geteuid() == 0 and is_locked(login, SHADOW_FILE.read_text())
     config_file = layout.ssh_dir / "sshd_config"
@@ -84,9 +85,14 @@ def configuration(ssh_dir: Path, port: int, login: str, *, use_pam: bool) -> str
         "MaxStartups 100",
         "MaxSessions 100",
         "LogLevel VERBOSE",
-        "Subsystem sftp internal-sftp",
+        f"Subsystem sftp internal-sftp -d {_quoted(home_dir(ssh_dir))}".replace("%", "%%"),
     ]
     return "\n".join(lines) + "\n"
+
+
+def home_dir(ssh_dir: Path) -> Path:
+    """The VM's home directory over SFTP, apart from that of whoever runs the site."""
+    return ssh_dir / "home"
 
 
 def is_locked(login: str, shadow: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,6 +14,7 @@ from edge_training.adapters.ssh import SshTarget, told
 from edge_training.errors import SiteRefused, SiteUnreachable
 
 SMALL_FILE_BYTES = 4096
+UNFINISHED_SUFFIX = ".new"
 READ_ONLY_FLAG = 1
 """`SSH_FXE_STATVFS_ST_RDONLY` of OpenSSH's statvfs extension."""
 
@@ -34,7 +35,7 @@ class DiskSpace:
 
 
 class VmFiles:
-    """Reads small files and asks about directories; one SFTP session per connection.
+    """Reads and writes small files and asks about directories; one SFTP session per connection.
 
     Args:
         target: Whose files, for the sentences.
@@ -59,10 +60,50 @@ class VmFiles:
             SiteUnreachable: The connection is lost.
         """
         with self._translated(path, remedy):
-            session = await self.session()
-            async with session.open(path, "rb") as file:
-                content: bytes = await file.read(SMALL_FILE_BYTES)
+            content = await self._read(path)
         return content.decode(errors="replace").strip()
+
+    async def content(self, path: str) -> bytes | None:
+        """What a small file holds; None where there is none.
+
+        Raises:
+            SiteRefused: The user may not read it, or sshd offers no SFTP.
+            SiteUnreachable: The connection is lost.
+        """
+        with self._translated(path, "create it"):
+            try:
+                return await self._read(path)
+            except asyncssh.SFTPNoSuchFile:
+                return None
+
+    async def replace(self, directory: str, name: str, content: bytes) -> None:
+        """Write a small file in one step; its directory is made, for the user alone, where it is missing.
+
+        Raises:
+            SiteRefused: The user may not write there, the disk is full or read-only, or sshd offers no SFTP.
+            SiteUnreachable: The connection is lost.
+        """
+        path = f"{directory}/{name}"
+        with self._translated(path, "see that its disk is writable and has space", "write"):
+            session = await self.session()
+            try:
+                await self._write(f"{path}{UNFINISHED_SUFFIX}", content)
+            except asyncssh.SFTPNoSuchFile:
+                await session.makedirs(directory, asyncssh.SFTPAttrs(permissions=0o700), exist_ok=True)
+                await self._write(f"{path}{UNFINISHED_SUFFIX}", content)
+            await session.posix_rename(f"{path}{UNFINISHED_SUFFIX}", path)
+
+    async def remove(self, path: str) -> None:
+        """Remove a file; nothing where there is none.
+
+        Raises:
+            SiteRefused: The user may not remove it, or sshd offers no SFTP.
+            SiteUnreachable: The connection is lost.
+        """
+        with self._translated(path, "see that its disk is writable", "remove"):
+            session = await self.session()
+            with suppress(asyncssh.SFTPNoSuchFile):
+                await session.remove(path)
 
     async def names(self, path: str) -> list[str]:
         """What is in a directory, sorted; nothing where there is none.
@@ -131,21 +172,32 @@ class VmFiles:
                     ) from None
             return self._session
 
+    async def _read(self, path: str) -> bytes:
+        session = await self.session()
+        async with session.open(path, "rb") as file:
+            content: bytes = await file.read(SMALL_FILE_BYTES)
+        return content
+
+    async def _write(self, path: str, content: bytes) -> None:
+        session = await self.session()
+        async with session.open(path, "wb") as file:
+            await file.write(content)
+
     @contextmanager
-    def _translated(self, path: str, remedy: str) -> Iterator[None]:
+    def _translated(self, path: str, remedy: str, act: str = "see") -> Iterator[None]:
         try:
             yield
         except asyncssh.SFTPNoSuchFile:
             raise SiteRefused(f"{self._target} has no {path}; {remedy}.") from None
         except asyncssh.SFTPPermissionDenied:
             raise SiteRefused(
-                f"{self._target} may not see {path}; give its SSH user the right to, on the VM."
+                f"{self._target} may not {act} {path}; give its SSH user the right to, on the VM."
             ) from None
         except (asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection) as error:
             self._session = None
             raise self._lost(error) from None
         except asyncssh.SFTPError as error:
-            raise SiteRefused(f"{self._target} cannot show {path} ({error}); {remedy}.") from None
+            raise SiteRefused(f"{self._target} cannot {act} {path} ({error}); {remedy}.") from None
         except (asyncssh.Error, OSError) as error:
             self._session = None
             raise self._lost(error) from None

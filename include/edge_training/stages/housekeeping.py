@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from edge_training import ownership
+from edge_training import ownership, places
 from edge_training.ownership import Record
+from edge_training.ports.bookmarks import Bookmarks
 from edge_training.ports.edge_host import EdgeHost
 from edge_training.ports.site_inventory import SiteContainer, SiteImage, SiteInventory
 from edge_training.ports.task_states import RunRef, TaskStates
@@ -27,6 +28,7 @@ class Removed:
     volumes: int = 0
     forwarders: int = 0
     images: int = 0
+    bookmarks: int = 0
 
     def as_dict(self) -> dict[str, int]:
         """What the task hands on."""
@@ -43,6 +45,7 @@ class Housekeeper:
     Attributes:
         host: The site.
         inventory: What lies there.
+        bookmarks: Where watches have left their places.
         tasks: What the scheduler knows.
         deployment: Which Airflow; see `Owner.deployment`.
         policy: How long things are kept.
@@ -51,6 +54,7 @@ class Housekeeper:
 
     host: EdgeHost
     inventory: SiteInventory
+    bookmarks: Bookmarks
     tasks: TaskStates
     deployment: str
     policy: RetentionPolicy
@@ -59,12 +63,15 @@ class Housekeeper:
     async def once(self) -> Removed:
         """Remove what may go; what somebody took into use meanwhile stays."""
         now = await self.inventory.now()
+        # Before the containers: what is found here and has none there belongs to one that is gone.
+        bookmarks = await self.bookmarks.names()
         containers = await self.inventory.containers()
         removed = Removed()
         emptied = await self._remove_jobs(containers, now, removed)
         await self._remove_volumes(emptied, now, removed)
         await self._remove_forwarders(containers, now, removed)
         await self._remove_images(now, removed)
+        await self._remove_bookmarks(bookmarks, containers, removed)
         return removed
 
     async def _remove_jobs(
@@ -133,6 +140,16 @@ class Housekeeper:
                 self.say(
                     f"Removed the image {shown(image)}; unused since {image.unused_since:%Y-%m-%d %H:%M}."
                 )
+
+    async def _remove_bookmarks(
+        self, names: Sequence[str], containers: Sequence[SiteContainer], removed: Removed
+    ) -> None:
+        present = {container.name for container in containers}
+        for name in names:
+            job = places.job_of(name)
+            if job is not None and job not in present:
+                await self.bookmarks.remove(name)
+                removed.bookmarks += 1
 
 
 def ending(job: SiteContainer) -> str:

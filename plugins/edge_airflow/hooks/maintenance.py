@@ -11,6 +11,7 @@ from asgiref.sync import sync_to_async
 
 from edge_airflow.hooks.site import SiteHook, ssh_target
 from edge_airflow.hooks.task_states import AirflowTaskStates
+from edge_training.ports.bookmarks import Bookmarks
 from edge_training.ports.edge_host import EdgeHost
 from edge_training.ports.site_inventory import SiteInventory
 from edge_training.ports.task_states import TaskStates
@@ -26,11 +27,13 @@ class Premises:
     Attributes:
         host: The site.
         inventory: What lies there.
+        bookmarks: Where watches have left their places.
         tasks: What this Airflow knows.
     """
 
     host: EdgeHost
     inventory: SiteInventory
+    bookmarks: Bookmarks
     tasks: TaskStates
 
 
@@ -43,12 +46,16 @@ async def entered(site: str) -> AsyncIterator[Premises]:
         SiteRefused: The VM refuses us, or is not the one whose host key was pinned.
         BadRequest: The site's connection lacks a field.
     """
-    from edge_training.adapters import docker_inventory, docker_over_ssh
+    from edge_training.adapters import docker_inventory, docker_over_ssh, vm_bookmarks
 
     # In a thread, where the same call works in a task and in a trigger.
     target = await sync_to_async(vm_of)(site)
-    async with docker_over_ssh.connect(target) as host, docker_inventory.connect(target) as inventory:
-        yield Premises(host, inventory, AirflowTaskStates())
+    async with (
+        docker_over_ssh.connect(target) as host,
+        docker_inventory.connect(target) as inventory,
+        vm_bookmarks.connect(target) as bookmarks,
+    ):
+        yield Premises(host, inventory, bookmarks, AirflowTaskStates())
 
 
 def vm_of(site: str) -> SshTarget:

@@ -17,6 +17,7 @@ from airflow.sdk.configuration import conf
 from asgiref.sync import sync_to_async
 
 from edge_training.errors import BadRequest
+from edge_training.ports.bookmarks import Bookmarks
 from edge_training.ports.edge_host import EdgeHost
 from edge_training.site import DEFAULT_API_VERSION, BlobStore, Site
 
@@ -66,12 +67,23 @@ class SiteHook(BaseHook):
         """The site's Docker engine, from a trigger."""
         return await sync_to_async(connected)(await self.aget_connection(f"{self.site_name}_vm"))
 
+    async def abookmarks(self) -> AbstractAsyncContextManager[Bookmarks]:
+        """Where watches leave their places on the site, from a trigger."""
+        return await sync_to_async(bookmarks_of)(await self.aget_connection(f"{self.site_name}_vm"))
+
 
 def connected(connection: Connection) -> AbstractAsyncContextManager[EdgeHost]:
     """The Docker engine behind a connection, for the length of a `with`."""
     from edge_training.adapters import docker_over_ssh
 
     return docker_over_ssh.connect(ssh_target(connection))
+
+
+def bookmarks_of(connection: Connection) -> AbstractAsyncContextManager[Bookmarks]:
+    """The bookmarks behind a connection, for the length of a `with`."""
+    from edge_training.adapters import vm_bookmarks
+
+    return vm_bookmarks.connect(ssh_target(connection))
 
 
 def ssh_target(connection: Connection) -> SshTarget:

@@ -120,6 +120,6 @@ class RemoveLeftoversOperator(DocumentedOperator):
     async def _clean_up(self, policy: RetentionPolicy, deployment: str) -> Removed:
         async with entered(self.site) as found:
             housekeeper = Housekeeper(
-                found.host, found.inventory, found.tasks, deployment, policy, self.log.info
+                found.host, found.inventory, found.bookmarks, found.tasks, deployment, policy, self.log.info
             )
             return await housekeeper.once()

@@ -14,7 +14,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from edge_airflow.hooks.registries import ModelRegistryHook
 from edge_airflow.hooks.site import SiteHook
 from edge_runner.frames import Point
-from edge_training import lifecycle, watching
+from edge_training import lifecycle, places, watching
 from edge_training.errors import EdgeError, TimeLimit, Transient
 from edge_training.ownership import Owner
 from edge_training.perseverance import Perseverance
@@ -123,13 +123,14 @@ class EdgeJobTrigger(BaseTrigger):
 
     async def _watch(self, sink: Sink) -> None:
         """Connect and pass lines on to the end, or to the next loss of the connection."""
-        async with await SiteHook(self.site).aconnect() as host:
+        hook = SiteHook(self.site)
+        async with await hook.aconnect() as host, await hook.abookmarks() as bookmarks:
             if self._cursor is None:
-                self._cursor = await watching.saved(host, self.container, self.owner)
+                self._cursor = await places.left(bookmarks, self.container, self.owner)
             watch = watching.watch(
                 host, self.container, self.owner, self._cursor, sink, self.patience.most_restarts
             )
-            kept = watching.cursor_kept(host, self.container, self.owner, self._cursor_now)
+            kept = places.kept(bookmarks, self.container, self.owner, self._cursor_now, sink.line)
             async with kept, aclosing(watch):
                 async for cursor in watch:
                     self._cursor = cursor

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import pytest
 from tests.fakes.edge_host import InMemoryEdgeHost, Outcome, success
-from tests.jobs import IMAGE, NEXT_TRY, OTHER_RUN, OWNER, PLAIN, Said
+from tests.jobs import IMAGE, NEXT_TRY, OWNER, PLAIN, Said
 
 from edge_runner.frames import RECEIVED, Line, Point
 from edge_training import errors, ownership
 from edge_training.lifecycle import ensure_started
 from edge_training.ports.edge_host import LogLine
-from edge_training.watching import START, Cursor, follow, save, saved, watch
+from edge_training.watching import START, Cursor, follow, watch
 
 LINES = tuple(f"line {number}" for number in range(20))
 KILLED = 137
@@ -164,15 +164,6 @@ async def test_a_job_with_secrets_asks_for_a_worker(host):
     host.containers[PLAIN.name].end(KILLED)
     with pytest.raises(errors.SecretsNeeded):
         await watched(host, Said())
-
-
-async def test_a_cursor_is_found_by_its_own_try_only(host):
-    await finished(host)
-    cursor = Cursor("id", "2026", 7)
-    await save(host, PLAIN.name, OWNER, cursor)
-    assert await saved(host, PLAIN.name, OWNER) == cursor
-    assert await saved(host, PLAIN.name, NEXT_TRY) == START
-    assert await saved(host, PLAIN.name, OTHER_RUN) == START
 
 
 async def test_what_the_connection_swallowed_at_the_end_is_fetched(host):

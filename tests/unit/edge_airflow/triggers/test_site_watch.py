@@ -10,6 +10,7 @@ from importlib import import_module
 
 import pytest
 from airflow.sdk.exceptions import AirflowNotFoundException
+from tests.fakes.bookmarks import InMemoryBookmarks
 from tests.fakes.edge_host import InMemoryEdgeHost, Outcome
 from tests.fakes.site_inventory import InMemorySiteInventory
 from tests.fakes.task_states import InMemoryTaskStates
@@ -52,7 +53,8 @@ class Site:
         trouble = self.troubles.pop(0) if self.troubles else None
         if trouble:
             raise trouble
-        yield Premises(self.host, InMemorySiteInventory(self.host), InMemoryTaskStates())
+        inventory = InMemorySiteInventory(self.host)
+        yield Premises(self.host, inventory, InMemoryBookmarks(), InMemoryTaskStates())
 
 
 def watching(site: Site, until_s: float) -> SiteWatchTrigger:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from tests.fakes.bookmarks import InMemoryBookmarks
 from tests.fakes.edge_host import InMemoryEdgeHost, Outcome
 from tests.fakes.site_inventory import NOW, InMemorySiteInventory
 from tests.fakes.task_states import InMemoryTaskStates
@@ -15,6 +16,7 @@ from edge_training import ownership
 from edge_training.identity import container_name, labels
 from edge_training.jobs import announced
 from edge_training.ownership import Owner
+from edge_training.places import bookmark_name
 from edge_training.ports.edge_host import ContainerSpec, Mount, ServiceSpec
 from edge_training.ports.site_inventory import SiteImage
 from edge_training.ports.task_states import RunRef
@@ -33,6 +35,7 @@ class World:
     def __init__(self) -> None:
         self.host = InMemoryEdgeHost({RUNTIME, SERVING.references[0]})
         self.inventory = InMemorySiteInventory(self.host)
+        self.bookmarks = InMemoryBookmarks()
         self.tasks = InMemoryTaskStates()
         self.said: list[str] = []
 
@@ -62,7 +65,7 @@ class World:
     async def clean_up(self, policy: RetentionPolicy = POLICY) -> Removed:
         """One round of housekeeping."""
         return await Housekeeper(
-            self.host, self.inventory, self.tasks, "here", policy, self.said.append
+            self.host, self.inventory, self.bookmarks, self.tasks, "here", policy, self.said.append
         ).once()
 
 
@@ -75,7 +78,7 @@ def world() -> World:
 async def test_a_surplus_job_goes_with_its_volume_and_both_are_named(world):
     name = await world.job(1)
     removed = await world.clean_up()
-    assert removed.as_dict() == {"containers": 1, "volumes": 1, "forwarders": 0, "images": 0}
+    assert removed.as_dict() == {"containers": 1, "volumes": 1, "forwarders": 0, "images": 0, "bookmarks": 0}
     assert (world.host.containers, world.host.volumes) == ({}, {})
     assert [name in line for line in world.said] == [True, True]
 
@@ -188,3 +191,11 @@ async def test_an_image_that_serves_stays_unmarked(world):
     await world.host.run_service(ServiceSpec("edge-service-m", SERVING.references[0], 8080, 0))
     await world.clean_up()
     assert world.inventory.stored[SERVING.id].unused_since is None
+
+
+async def test_bookmarks_in_logs_of_jobs_that_are_gone_go_and_what_is_none_stays(world):
+    present = bookmark_name(await world.job(1, days=0), OWNER)
+    gone = bookmark_name("edge-train-2", OWNER)
+    world.bookmarks.notes = {present: b"", gone: b"", f"{gone}.new": b"", "notes.txt": b""}
+    assert (await world.clean_up()).bookmarks == 2
+    assert await world.bookmarks.names() == sorted([present, "notes.txt"])
