@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import psutil
 from tests.chaos.api import POLL_S, ChaosApi
-from tests.chaos.engine import Engine, Watch, Watched
+from tests.chaos.engine import Engine, Watch, Watched, label
 from tests.chaos.fault import Fault
 from tests.chaos.line import Line
 from tests.chaos.link import Link
@@ -119,12 +119,16 @@ class Scene:
         """Wait until a task of the first run is in one of these states."""
         self.until(lambda: self.task(task_id)["state"] in states, f"{task_id} in {'/'.join(states)}")
 
+    def trainings(self) -> list[Watched]:
+        """The containers that this scene's runs have made to train in, those of an earlier suite left out."""
+        found = self.engine.containers("train", dag_id=self.dag_id)
+        return [container for container in found if label(container.labels, "run_id") in self.runs]
+
     def until_training(self) -> Watched:
         """Wait until the training's container runs; gives it."""
 
         def look() -> Watched | None:
-            found = self.engine.containers("train", dag_id=self.dag_id)
-            return next((one for one in found if one.status == "running" and self._mine(one)), None)
+            return next((one for one in self.trainings() if one.status == "running"), None)
 
         return self.until(look, "a running training")
 
@@ -173,14 +177,7 @@ class Scene:
         revisions = (repository / "_manifests" / "revisions" / "sha256").glob("*")
         return {f"sha256:{path.name}" for path in revisions}
 
-    def _mine(self, container: Watched) -> bool:
-        return container.labels.get("edge-training.run_id") in self.runs
-
 
 def training_keys(scene: Scene) -> set[str]:
     """Keys of the trainings that the scene's runs have asked for."""
-    return {
-        container.labels["edge-training.key"]
-        for container in scene.engine.containers("train", dag_id=scene.dag_id)
-        if container.labels.get("edge-training.run_id") in scene.runs
-    }
+    return {label(container.labels, "key") for container in scene.trainings()}

@@ -18,16 +18,17 @@ DOWN_S = 5
 
 
 def before_create(scene: Scene) -> None:
-    """Kill the task's process as soon as there is one."""
+    """Kill the task's process as soon as there is one; over a slow line it gets no further."""
+    scene.link("ssh").latency_s = SLOW_S
     end_now([scene.process()])
-    if scene.engine.containers("train", dag_id=scene.dag_id):
+    if scene.trainings():
         raise MomentMissed("the container was there before its task was killed")
 
 
 def between_create_and_start(scene: Scene) -> None:
     """Kill the task's process when Docker has created the container."""
     kill_at(scene, "create")
-    states = [found.status for found in scene.engine.containers("train", dag_id=scene.dag_id)]
+    states = [found.status for found in scene.trainings()]
     if states != ["created"]:
         raise MomentMissed(f"the container was {states}, not created, after its task was killed")
 
@@ -92,7 +93,7 @@ def kill_part(scene: Scene, name: str) -> None:
 
 
 FAULTS = (
-    Fault("kill-before-create", "train_model", "SIGKILL before create", before_create),
+    Fault("kill-before-create", "train_model", "SIGKILL before create", before_create, links=SSH),
     Fault(
         "kill-before-start",
         "train_model",
