@@ -34,8 +34,8 @@ test: $(VENV)/.ready ## All tests, on a site of their own that is stopped afterw
 	@status=0; $(BIN)/python -m pytest || status=$$?; \
 	$(BIN)/python -m local_site --test down || status=$$?; exit $$status
 
-chaos: $(VENV)/.ready ## Break the pipeline in every way we know, on a site of its own; FAULT=name for one
-	@$(BIN)/python -m tests.chaos $(if $(FAULT),--fault $(FAULT))
+chaos: $(VENV)/.ready ## Break the pipeline in every way we know; FAULT=name for one, PEER=1 for SSHRemoteJobOperator
+	@$(BIN)/python -m tests.chaos $(if $(PEER),--peer) $(if $(FAULT),--fault $(FAULT))
 
 chaos-long: $(VENV)/.ready ## The faults that take more than half an hour
 	@$(BIN)/python -m tests.chaos --long

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from contextlib import nullcontext
 from typing import Any
 
 from local_site.airflow_api import AirflowApi
@@ -12,7 +10,6 @@ from local_site.errors import LocalSiteError
 
 MANY = 1000
 POLL_S = 0.7
-WRITING = threading.RLock()
 
 
 class ChaosApi(AirflowApi):
@@ -61,6 +58,18 @@ class ChaosApi(AirflowApi):
         found: dict[str, Any] = self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}")
         return found
 
+    def log(self, dag_id: str, run_id: str, task: dict[str, Any]) -> list[dict[str, Any]]:
+        """The entries in the log of a task's last try, exceptions included."""
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task['task_id']}"
+        found = self._call("GET", f"{path}/logs/{task['try_number']}?full_content=true")["content"]
+        return list(found)
+
+    def unfinished(self, prefixes: tuple[str, ...]) -> list[tuple[str, str]]:
+        """DAG and id of all runs that have not ended, of DAGs whose names begin so, also those now gone."""
+        query = f"/api/v2/dags/~/dagRuns?state=running&state=queued&limit={MANY}"
+        found = [(run["dag_id"], run["dag_run_id"]) for run in self._call("GET", query)["dag_runs"]]
+        return [(dag_id, run_id) for dag_id, run_id in found if dag_id.startswith(prefixes)]
+
     def clear(self, dag_id: str, run_id: str, task_id: str) -> None:
         """Clear a task, as the UI's button does."""
         body = {"dry_run": False, "only_failed": False, "task_ids": [task_id], "dag_run_id": run_id}
@@ -78,13 +87,6 @@ class ChaosApi(AirflowApi):
     def delete_run(self, dag_id: str, run_id: str) -> None:
         """Delete a run; Airflow refuses while it is running."""
         self._call("DELETE", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}")
-
-    def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        """One change at a time: on SQLite, two that meet in the API server block it, and all of Airflow, for
-        20 s (measured with 3.3.2), which has ended a triggerer.
-        """
-        with nullcontext() if method == "GET" else WRITING:
-            return super()._call(method, path, body)
 
 
 def reached(api: AirflowApi, dags: set[str], limit_s: float) -> None:

@@ -31,6 +31,13 @@ def weights_sha256(info: SiteInfo, version: dict[str, Any]) -> str:
     return hashlib.sha256(np.load(io.BytesIO(content), allow_pickle=False).tobytes()).hexdigest()
 
 
+def weights(scene: Scene) -> str:
+    """SHA-256 of the weights that the scene's first run has registered."""
+    key = scene.api.handed_on(scene.dag_id, scene.runs[0], "train_model")["training_key"]
+    (version,) = versions(scene.site.info, scene.fault.model, key)
+    return weights_sha256(scene.site.info, version)
+
+
 def raw_log(scene: Scene) -> bytes | None:
     """The raw log of the scene's training; None when the model's run has none."""
     info = scene.site.info

@@ -80,6 +80,7 @@ class Engine:
         self._url = f"unix://{socket}"
         self.client = docker.DockerClient(base_url=self._url, timeout=CALL_LIMIT_S)
         self._watches: list[Watch] = []
+        self._started: dict[str, set[str]] = {}
         self._ended_well: dict[str, set[str]] = {}
         self._closed = threading.Event()
         threading.Thread(target=self._listen, daemon=True).start()
@@ -117,6 +118,10 @@ class Engine:
             if container.status == "exited" and container.exit_code == 0
         }
         return len(listed | self._ended_well.get(training_key, set()))
+
+    def trainings_started(self, training_key: str) -> int:
+        """How many containers of this training have ever been started."""
+        return len(self._started.get(training_key, set()))
 
     def running(self, **labels: str) -> list[str]:
         """Names of the containers that run."""
@@ -174,8 +179,12 @@ class Engine:
     def _take(self, event: dict[str, Any]) -> None:
         action, attributes = event["Action"], event["Actor"]["Attributes"]
         container_id = event["Actor"]["ID"]
-        if action == "die" and label(attributes, "step") == "train" and attributes.get("exitCode") == "0":
-            self._ended_well.setdefault(label(attributes, "key"), set()).add(container_id)
+        if label(attributes, "step") == "train":
+            key = label(attributes, "key")
+            if action == "start":
+                self._started.setdefault(key, set()).add(container_id)
+            if action == "die" and attributes.get("exitCode") == "0":
+                self._ended_well.setdefault(key, set()).add(container_id)
         for watch in [watch for watch in self._watches if watch.fits(action, attributes)]:
             self._watches.remove(watch)
             watch.react(container_id)

@@ -35,6 +35,7 @@ class Fault:
         limit_s: How long the run may take after the injection has ended.
         partition: The partition; by default that of the undisturbed run.
         check: Further things that must be true at the end; gives what is wrong.
+        side: Whose DAG is hit: `chaos` for ours, `peer` for that of Airflow's own operator.
     """
 
     name: str
@@ -53,11 +54,12 @@ class Fault:
     limit_s: float = STEP_LIMIT_S
     partition: str | None = None
     check: Callable[[Scene], list[str]] | None = None
+    side: str = "chaos"
 
     @property
     def model(self) -> str:
         """Name of its model, and of its images' repository."""
-        return f"chaos_{self.name.replace('-', '_')}"
+        return f"{self.side}_{self.name.replace('-', '_')}"
 
     @property
     def dag_id(self) -> str:

@@ -29,6 +29,7 @@ class Link:
         tls: How to speak TLS with clients when this link itself answers; None for plain HTTP.
         host_header: Whether the server wants its own address in the Host header.
         latency_s: Delay of every chunk that a client sends: widens the moments between two requests.
+        answer_latency_s: Delay of every chunk that the server sends.
         port: Where clients come.
     """
 
@@ -37,6 +38,7 @@ class Link:
     tls: ssl.SSLContext | None = None
     host_header: bool = False
     latency_s: float = 0.0
+    answer_latency_s: float = 0.0
     port: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -88,7 +90,7 @@ class Link:
 
     def restore(self) -> None:
         """Relay again."""
-        self.latency_s, self._answers_500 = 0.0, False
+        self.latency_s, self.answer_latency_s, self._answers_500 = 0.0, 0.0, False
         self.cut_next(0, 0)
         self._flowing.set()
         if self._refused:
@@ -131,9 +133,9 @@ class Link:
         with contextlib.suppress(OSError):
             while chunk := source.recv(CHUNK_BYTES):
                 sent_bytes += len(chunk)
+                time.sleep(self.latency_s if from_client else self.answer_latency_s)
                 self._flowing.wait()
                 if from_client:
-                    time.sleep(self.latency_s)
                     chunk = self._readdressed(chunk)
                     if self._takes_cut(sent_bytes):
                         break

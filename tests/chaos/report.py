@@ -1,15 +1,18 @@
-"""The suite's table, on the terminal and in `build/chaos.json`."""
+"""The suite's table: on the terminal, for programs in `build/`, and in Markdown for docs/reliability.md."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from tests.chaos.faults import FAULTS
 from tests.chaos.verdict import Verdict
 
+UNDISTURBED = "undisturbed"
 CONSOLE = Console(highlight=False)
 
 
@@ -18,11 +21,6 @@ def say(verdict: Verdict) -> None:
     mark = "[green]✓[/]" if verdict.good else "[red]✗[/]"
     CONSOLE.print(f"{mark} {verdict.fault:<34} {verdict.seconds:6.1f} s  ", end="")
     CONSOLE.print(verdict.outcome, markup=False, soft_wrap=True)
-
-
-def warn(sentence: str) -> None:
-    """What a reader of the table should know."""
-    CONSOLE.print(f"[yellow]![/] {sentence}", soft_wrap=True)
 
 
 def show(verdicts: Sequence[Verdict]) -> None:
@@ -36,7 +34,7 @@ def show(verdicts: Sequence[Verdict]) -> None:
             verdict.point,
             verdict.outcome.replace("[", r"\["),
             str(verdict.containers),
-            str(verdict.model_versions),
+            "-" if verdict.model_versions is None else str(verdict.model_versions),
             words[verdict.weights_sha256_equal],
             f"{verdict.seconds:.0f}",
             style=None if verdict.good else "red",
@@ -47,6 +45,43 @@ def show(verdicts: Sequence[Verdict]) -> None:
 
 
 def write(path: Path, verdicts: Sequence[Verdict]) -> None:
-    """The table for programs."""
+    """The table for programs; rows of faults that were not run this time stay."""
+    rows = {row["fault"]: row for row in read(path)} | {verdict.fault: verdict.row() for verdict in verdicts}
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps([verdict.row() for verdict in verdicts], indent=2) + "\n")
+    path.write_text(json.dumps(list(rows.values()), indent=2) + "\n")
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """The rows of a table for programs; none when there is no such file."""
+    return list(json.loads(path.read_text())) if path.exists() else []
+
+
+def markdown(ours: Sequence[Mapping[str, Any]], peers: Sequence[Mapping[str, Any]]) -> str:
+    """Both tables side by side; a fault that only one of them has leaves a dash for the other.
+
+    Args:
+        ours: Rows of `build/chaos.json`.
+        peers: Rows of `build/chaos-peer.json`.
+    """
+    left, right = ({row["fault"]: row for row in rows} for rows in (ours, peers))
+    order = [UNDISTURBED, *(fault.name for fault in FAULTS)]
+    lines = ["| fault | task | when | edge jobs | s | `SSHRemoteJobOperator` | s |", "|---" * 7 + "|"]
+    for name in order:
+        if name not in left and name not in right:
+            continue
+        known = left.get(name) or right[name]
+        cells = [name, known["step"], known["point"]]
+        for row in (left.get(name), right.get(name)):
+            cells += [outcome_of(row), f"{row['seconds']:.0f}"] if row else ["-", "-"]
+        lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def outcome_of(row: Mapping[str, Any]) -> str:
+    """A row's outcome in the words of docs/reliability.md."""
+    outcome = str(row["outcome"]).splitlines()[0]
+    if outcome == "completed":
+        return "completed, weights equal"
+    if outcome.startswith("failed as it should: "):
+        return "failed with its sentence, nothing left running"
+    return outcome.replace("WRONG", "not as it should", 1)

@@ -44,6 +44,7 @@ class Scene:
         runs: Ids of its runs, the first one first.
         wrong: What the injection saw that must not be.
         images_before: Images of its model that an earlier suite has left in the registry.
+        given_up: Whether the suite has ended runs that did not end.
     """
 
     fault: Fault
@@ -55,6 +56,7 @@ class Scene:
     runs: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     images_before: set[str] = field(default_factory=set)
+    given_up: bool = False
 
     @property
     def dag_id(self) -> str:
@@ -111,6 +113,7 @@ class Scene:
 
     def give_up(self) -> None:
         """End the runs that do not end, so that they disturb no other fault."""
+        self.given_up = True
         for run_id in self.runs:
             if self.api.run(self.dag_id, run_id)["state"] not in OVER:
                 self.api.mark_run_failed(self.dag_id, run_id)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import psutil
 
@@ -14,6 +16,8 @@ from local_site.site import Site, down, layout_of
 from local_site.ssh_server import ssh_server
 
 PORT_OFFSET = 1000
+SMALL_DISK = "400k"
+COMMAND_LIMIT_S = 30
 TASK_TITLE = "airflow worker -- "
 
 
@@ -53,6 +57,7 @@ class ChaosSite:
     def down(self) -> None:
         """Stop all of it."""
         down(self.settings)
+        self.restore_disks()
 
     def kill(self, name: str) -> None:
         """SIGKILL to one of the site's processes and to all its children, as an OOM killer does."""
@@ -72,18 +77,27 @@ class ChaosSite:
         """Start Docker again."""
         docker_engine.start_own_engine(self.layout, self.settings, self.supervisor)
 
-    def start_airflow(self) -> list[str]:
-        """Start those of Airflow's processes that do not run; gives their names."""
-        parts = airflow.processes(self.layout, self.settings.root, self.settings.ports.airflow)
-        ended = [part for part in parts if self.supervisor.running(part.name) is None]
-        for part in ended:
-            self.supervisor.ensure(part)
-        return [part.name for part in ended]
+    def start_airflow(self) -> None:
+        """Start those of Airflow's processes that do not run."""
+        for part in airflow.processes(self.layout, self.settings.root, self.settings.ports.airflow):
+            if self.supervisor.running(part.name) is None:
+                self.supervisor.ensure(part)
 
     def power_off(self) -> None:
         """The VM's power goes: Docker, containerd, and every process in a container die in one moment."""
         engine = [self.supervisor.running(name) for name in docker_engine.ENGINE_PROCESSES]
-        end_now([*(process for process in engine if process is not None), *self._container_processes()])
+        running = [process for process in engine if process is not None]
+        # First who would write down how the others ended.
+        end_now([*self._remote_processes(), *running, *self._container_processes()])
+
+    def _remote_processes(self) -> list[psutil.Process]:
+        """What was started over SSH, also what has left its session to outlive it."""
+        door = f" {self.settings.ports.ssh}"
+        return [
+            process
+            for process in psutil.process_iter(["environ"])
+            if (process.info["environ"] or {}).get("SSH_CONNECTION", "").endswith(door)
+        ]
 
     def _container_processes(self) -> list[psutil.Process]:
         """The shims of our own engine, and what they hold."""
@@ -97,6 +111,17 @@ class ChaosSite:
         # The shims first: a shim that lives would report its container's end.
         return [*shims, *(child for shim in shims for child in shim.children(recursive=True))]
 
+    def shrink_disk(self, place: Path) -> None:
+        """Put a disk over a directory that has room for two checkpoints."""
+        run("mount", "-t", "tmpfs", "-o", f"size={SMALL_DISK}", "tmpfs", str(place))
+
+    def restore_disks(self) -> None:
+        """Take away all such disks, also those of a suite that was interrupted."""
+        for disk in psutil.disk_partitions(all=True):
+            ours = Path(disk.mountpoint).is_relative_to(self.settings.state_dir)
+            if ours and disk.fstype == "tmpfs" and f"size={SMALL_DISK}" in disk.opts.split(","):
+                run("umount", "--lazy", disk.mountpoint)
+
     def task_process(self, task_instance_id: str) -> psutil.Process | None:
         """The process that runs one task, a descendant of our own scheduler."""
         scheduler = self.supervisor.running("airflow-scheduler")
@@ -107,6 +132,11 @@ class ChaosSite:
             except psutil.Error:  # it has ended meanwhile
                 continue
         return None
+
+
+def run(*command: str) -> None:
+    """Run a command of the machine."""
+    subprocess.run(command, check=True, capture_output=True, timeout=COMMAND_LIMIT_S)
 
 
 def end_now(processes: list[psutil.Process]) -> None:

@@ -14,31 +14,31 @@ from dataclasses import dataclass, field, replace
 
 from docker.errors import DockerException
 from httpx import HTTPError
-from tests.chaos import line as lines
 from tests.chaos.api import ChaosApi, reached
-from tests.chaos.artifacts import versions, weights_sha256
 from tests.chaos.engine import Engine
 from tests.chaos.fault import Fault
-from tests.chaos.line import Line
+from tests.chaos.line import Line, lay
 from tests.chaos.project import write_project
-from tests.chaos.report import warn
-from tests.chaos.scene import OVER, PARTITION, MomentMissed, Scene
+from tests.chaos.report import UNDISTURBED
+from tests.chaos.scene import PARTITION, MomentMissed, Scene
+from tests.chaos.side import OURS, Side
 from tests.chaos.site import ChaosSite
-from tests.chaos.verdict import Verdict, judge, unjudged
+from tests.chaos.verdict import Verdict
 
 from local_site import SiteInfo
 from local_site.errors import LocalSiteError
 
 SIDE_BY_SIDE = 5
 PARSE_LIMIT_S = 180
-LOOK_S = 2.0
+HOUSEKEEPING = ("maintain_",)
+SUITES_DAGS = ("train_chaos_", "train_peer_")
 
 
 def undisturbed(scene: Scene) -> None:
     """Break nothing."""
 
 
-REFERENCE = Fault("undisturbed", "-", "nothing is broken", undisturbed)
+REFERENCE = Fault(UNDISTURBED, "-", "nothing is broken", undisturbed)
 
 
 @dataclass
@@ -50,6 +50,7 @@ class Suite:
         api: Airflow.
         engine: Docker.
         lines: Lines by name of the fault.
+        side: Whose trainings are broken.
         references: SHA-256 of the weights of undisturbed runs, by partition.
     """
 
@@ -57,6 +58,7 @@ class Suite:
     api: ChaosApi
     engine: Engine
     lines: dict[str, Line]
+    side: Side = OURS
     references: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -69,14 +71,13 @@ class Suite:
             LocalSiteError: Even that does not complete.
         """
         with self._measuring:
-            scene, started = self.scene(replace(REFERENCE, partition=partition)), time.monotonic()
+            fault = replace(self.lines[REFERENCE.name].fault, partition=partition)
+            scene, started = self.scene(fault), time.monotonic()
             missed = disturb(scene)
-            verdict = judge(scene, "", time.monotonic() - started, missed)
+            verdict = self.side.judge(scene, "", time.monotonic() - started, missed)
             if not verdict.good:
                 raise LocalSiteError(f"The undisturbed run did not complete: {verdict.outcome}")
-            key = self.api.handed_on(scene.dag_id, scene.runs[0], "train_model")["training_key"]
-            (version,) = versions(self.site.info, REFERENCE.model, key)
-            self.references[partition] = weights_sha256(self.site.info, version)
+            self.references[partition] = self.side.weights(scene)
         return replace(verdict, weights_sha256_equal=True)
 
     def reference(self, partition: str) -> str:
@@ -89,7 +90,7 @@ class Suite:
     def play(self, faults: Sequence[Fault]) -> Iterator[Verdict]:
         """Verdicts as they come: first of the faults that run side by side, then of those that run alone."""
         together = [fault for fault in faults if not fault.alone]
-        with kept_alive(self.site), ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
             futures = [pool.submit(self.verdict, fault) for fault in together]
             for future in as_completed(futures):
                 yield future.result()
@@ -111,10 +112,10 @@ class Suite:
         try:
             missed = disturb(scene)
             seconds = time.monotonic() - started
-            return judge(scene, self.reference(scene.partition), seconds, missed)
+            return self.side.judge(scene, self.reference(scene.partition), seconds, missed)
         except (LocalSiteError, HTTPError, DockerException, OSError) as error:
             scene.wrong.append(f"{type(error).__name__}: {error}")
-            return unjudged(scene, time.monotonic() - started)
+            return self.side.unjudged(scene, time.monotonic() - started)
 
 
 def disturb(scene: Scene) -> str:
@@ -137,56 +138,47 @@ def disturb(scene: Scene) -> str:
 
 
 @contextmanager
-def suite(site: ChaosSite, faults: Sequence[Fault]) -> Iterator[Suite]:
+def suite(site: ChaosSite, faults: Sequence[Fault], side: Side = OURS) -> Iterator[Suite]:
     """The site with Airflow running, told of every fault's line; links end with the block."""
-    write_project(site.settings.dags_dir.parent, site.settings.root, [REFERENCE, *faults])
+    played = [replace(REFERENCE, side=side.name), *faults]
+    write_project(
+        site.settings.dags_dir.parent,
+        site.settings.root,
+        played,
+        dag_file=side.dag_file,
+        facts=side.facts(site.layout),
+        housekeeping=side.housekeeping,
+    )
+    site.restore_disks()
     info = site.up()
-    laid = {fault.name: lines.lay(fault, info, site.layout) for fault in [REFERENCE, *faults]}
+    laid = {fault.name: lay(fault, info, site.layout) for fault in played}
     api = ChaosApi(info.airflow_url, info.airflow_user, info.airflow_password)
     engine = Engine(info.docker_socket)
     try:
-        announce(laid.values(), info, api)
+        if not side.housekeeping:
+            end_runs(api, HOUSEKEEPING)
+        announce(laid.values(), info, api, side)
         engine.clear()
-        yield Suite(site, api, engine, laid)
+        side.prepare(site)
+        yield Suite(site, api, engine, laid, side)
     finally:
         engine.close()
         for line in laid.values():
             line.close()
 
 
-@contextmanager
-def kept_alive(site: ChaosSite) -> Iterator[None]:
-    """Start Airflow's processes again when they end, as a service manager does.
-
-    No fault that runs side by side ends them, but a locked SQLite database does (measured).
-    """
-    over = threading.Event()
-
-    def keep() -> None:
-        while not over.wait(LOOK_S):
-            try:
-                for name in site.start_airflow():
-                    warn(f"{name} had ended by itself and was started again; see its log")
-            except LocalSiteError as error:
-                warn(str(error))
-
-    keeper = threading.Thread(target=keep, daemon=True)
-    keeper.start()
-    try:
-        yield
-    finally:
-        over.set()
-        keeper.join()
-
-
-def announce(laid: Collection[Line], info: SiteInfo, api: ChaosApi) -> None:
+def announce(laid: Collection[Line], info: SiteInfo, api: ChaosApi, side: Side = OURS) -> None:
     """Tell Airflow of the lines, and wait until it has parsed their DAGs."""
     for line in laid:
-        lines.announce(line, info, api)
+        side.announce(line, info, api)
     dag_ids = {line.fault.dag_id for line in laid}
     reached(api, dag_ids, PARSE_LIMIT_S)
+    end_runs(api, SUITES_DAGS)  # left by a suite that was interrupted
     for dag_id in sorted(dag_ids):
-        for run in api.runs(dag_id):
-            if run["state"] not in OVER:  # left by a suite that was interrupted
-                api.mark_run_failed(dag_id, run["dag_run_id"])
         api.unpause(dag_id)
+
+
+def end_runs(api: ChaosApi, prefixes: tuple[str, ...]) -> None:
+    """End all runs of DAGs whose names begin so."""
+    for dag_id, run_id in api.unfinished(prefixes):
+        api.mark_run_failed(dag_id, run_id)

@@ -29,7 +29,7 @@ class Verdict:
         point: When.
         outcome: `completed`, `failed as it should: <sentence>`, or `WRONG: <what>`.
         containers: How many containers of that training ever ended with 0.
-        model_versions: How many versions carry its training key.
+        model_versions: How many versions carry its training key; None where nothing registers models.
         weights_sha256_equal: Whether the weights are those of the undisturbed run; None without weights.
         seconds: From the first trigger to this verdict.
     """
@@ -39,7 +39,7 @@ class Verdict:
     point: str
     outcome: str
     containers: int
-    model_versions: int
+    model_versions: int | None
     weights_sha256_equal: bool | None
     seconds: float
 
@@ -50,7 +50,7 @@ class Verdict:
 
     def row(self) -> dict[str, Any]:
         """As `build/chaos.json` has it."""
-        return asdict(self)
+        return {**asdict(self), "good": self.good}
 
 
 def judge(scene: Scene, reference: str, seconds: float, missed: str = "") -> Verdict:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
+from pathlib import Path
 
 from tests.chaos.fault import Fault
 from tests.chaos.scene import Scene
@@ -14,9 +14,7 @@ SSH = frozenset({"ssh"})
 SSHD_DOWN_S = 180
 DOWN_S = 3
 SLOW_S = 0.3
-TINY_DISK = "400k"
 MIB = 2**20
-COMMAND_LIMIT_S = 30
 
 
 def sshd_stopped(scene: Scene) -> None:
@@ -58,13 +56,11 @@ def out_of_memory(scene: Scene) -> None:
 def disk_full(scene: Scene) -> None:
     """Give the training a disk that has no room for a third checkpoint."""
     scene.link("ssh").latency_s = SLOW_S
-    mounted: list[str] = []
 
     def shrink(container_id: str) -> None:
         mounts = scene.engine.client.api.inspect_container(container_id)["Mounts"]
         place = next(mount["Source"] for mount in mounts if mount["Destination"] == JOB_VOLUME_DIR)
-        run("mount", "-t", "tmpfs", "-o", f"size={TINY_DISK}", "tmpfs", place)
-        mounted.append(place)
+        scene.site.shrink_disk(Path(place))
 
     scene.until_state("validate_data", "success")
     watch = scene.when("create", shrink)
@@ -73,13 +69,7 @@ def disk_full(scene: Scene) -> None:
         scene.link("ssh").restore()
         scene.until_over()
     finally:
-        for place in mounted:
-            run("umount", "--lazy", place)
-
-
-def run(*command: str) -> None:
-    """Run a command of the machine."""
-    subprocess.run(command, check=True, capture_output=True, timeout=COMMAND_LIMIT_S)
+        scene.site.restore_disks()
 
 
 FAULTS = (
