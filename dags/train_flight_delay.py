@@ -60,7 +60,7 @@ PARAMS = {
         "site": "edge_site",
         "retries": 3,
         "retry_delay": timedelta(seconds=20),
-        "execution_timeout": timedelta(hours=6),
+        "execution_timeout": timedelta(hours=30),  # longer than the site may be out of reach
     },
     tags=["edge", "training"],
     doc_md=__doc__,
@@ -81,7 +81,6 @@ def train_flight_delay() -> None:
         snapshot=snapshot.output,
         script_params=script_params,
         force="{{ params.force }}",
-        deferrable=True,
     )
     evaluate = EvaluateModelOperator(
         task_id="evaluate_model", snapshot=snapshot.output, training=train.output

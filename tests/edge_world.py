@@ -101,11 +101,15 @@ class World:
             limits=case.limits,
         )
         job = replace(job, **changes)
-        if isinstance(self.behind, Engine):
-            self.behind.names.append(job.name)
-        else:
+        self.made(job.name)
+        if isinstance(self.behind, InMemoryEdgeHost):
             self.behind.outcomes[job.name] = list(case.outcomes)
         return job
+
+    def made(self, name: str) -> None:
+        """Remember a container that goes with the test."""
+        if isinstance(self.behind, Engine):
+            self.behind.names.append(name)
 
     def containers(self, part: str) -> list[str]:
         """Names of all containers that contain `part`."""

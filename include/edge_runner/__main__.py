@@ -7,6 +7,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import platform
 import sys
 import traceback
 from collections.abc import Mapping
@@ -46,8 +47,21 @@ def answer(dirs: Dirs) -> int:
         print(f"{step}: {error.kind}: {error.message}", flush=True)
         write_result(dirs, protocol.refused(step, error))
         return protocol.EXIT_REFUSED
-    write_result(dirs, protocol.succeeded(step, value))
+    write_result(dirs, protocol.succeeded(step, value, container=platform.node()))
     return protocol.EXIT_SUCCEEDED
+
+
+def is_done(dirs: Dirs) -> bool:
+    """Whether this very container has done its work already, and was started again by somebody who had not
+    heard of it.
+
+    Another container on the same volume does its work anew.
+    """
+    try:
+        result = protocol.read_message((dirs.job / protocol.RESULT_NAME).read_bytes(), "the result")
+    except (OSError, StepError):
+        return False
+    return result.get("outcome") == "succeeded" and result.get("container") == platform.node()
 
 
 def take_secrets(dirs: Dirs) -> dict[str, str]:
@@ -103,4 +117,6 @@ def show(frame: str) -> None:
 
 if __name__ == "__main__":
     os.umask(0o022)
+    if is_done(Dirs()):
+        sys.exit(protocol.EXIT_SUCCEEDED)
     sys.exit(supervise(lambda: main(Dirs()), Dirs(), show, Rate()))

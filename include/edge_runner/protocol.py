@@ -99,9 +99,15 @@ def disk_full_sentence(error: OSError) -> str:
     )
 
 
-def succeeded(step: str, value: Mapping[str, Any]) -> dict[str, Any]:
-    """The result of a step that did its work."""
-    return {"protocol": PROTOCOL, "step": step, "outcome": "succeeded", "value": dict(value)}
+def succeeded(step: str, value: Mapping[str, Any], container: str) -> dict[str, Any]:
+    """The result of a step that did its work in the container of this host name."""
+    return {
+        "protocol": PROTOCOL,
+        "step": step,
+        "outcome": "succeeded",
+        "value": dict(value),
+        "container": container,
+    }
 
 
 def refused(step: str, error: StepError) -> dict[str, Any]:

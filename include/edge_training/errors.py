@@ -3,6 +3,7 @@
 EdgeError
 ├── Transient              the next try may succeed: Airflow retries
 │   ├── SiteUnreachable        the VM, its SSH or its Docker daemon does not answer
+│   │   └── SiteFailing            the site answers, and Docker fails at what it is asked
 │   ├── StoreUnavailable       the site's blob store does not answer
 │   ├── RegistryUnavailable    the container registry does not answer
 │   ├── ModelRegistryUnavailable  the model registry does not answer
@@ -71,6 +72,10 @@ class Final(EdgeError):
 
 class SiteUnreachable(Transient):
     """The VM, its SSH or its Docker daemon does not answer."""
+
+
+class SiteFailing(SiteUnreachable):
+    """The site answers, and Docker fails at what it is asked: a daemon that just starts does for a moment."""
 
 
 class StoreUnavailable(Transient):

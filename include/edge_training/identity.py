@@ -79,7 +79,7 @@ def set_aside_name(name: str, number: int) -> str:
 
 def lease_name(gpu: str) -> str:
     """The container that stands for the lease of a GPU."""
-    return f"edge-gpu-{gpu}"
+    return f"edge-lease-{gpu}"
 
 
 def service_name(model_name: str) -> str:

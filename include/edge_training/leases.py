@@ -1,18 +1,25 @@
 """Leases of GPUs, kept on the site: a GPU is never given to two jobs, not by two DAGs, not by two Airflows.
 
 A lease is a container that is never started, named after the GPU: Docker gives a name once. It says whose it
-is. Nobody gives a lease back; it is free when its job has ended, or was created and then left by everybody.
-Who takes a stale one removes it by its id, so that of two who try at once only one succeeds.
+is. Nobody gives a lease back; it is free when its job has ended for good, or was left by everybody before it
+was started, or started again.
+
+Who takes a stale one removes it by its id, so that of two who try at once only one succeeds, and then looks
+at its holder once more: somebody may have taken that job up again meanwhile. A job is claimed before its
+lease is looked at, so at least one of the two sees the other.
 """
 
 from __future__ import annotations
 
 from edge_training import identity, ownership
 from edge_training.errors import SiteBusy
+from edge_training.outcomes import phase
 from edge_training.ports.edge_host import ContainerSpec, ContainerState, EdgeHost
 
 GPUS_LABEL = "gpus"
+LEASE_ROLE = "gpu-lease"
 HOLDER_LABEL = "job"
+LOST_LEASE_GRACE_S = 1
 SEPARATOR = ","
 
 
@@ -44,8 +51,9 @@ async def acquire_one(host: EdgeHost, gpu: str, state: ContainerState) -> None:
         name=name,
         image=state.image,
         command=("true",),
-        labels=identity.labels(role="gpu-lease", **{HOLDER_LABEL: state.name}),
+        labels=identity.labels(role=LEASE_ROLE, **{HOLDER_LABEL: state.name}),
     )
+    former = ""
     while not await host.create(spec):
         lease = await host.inspect(name)
         if lease is None:
@@ -54,13 +62,41 @@ async def acquire_one(host: EdgeHost, gpu: str, state: ContainerState) -> None:
         if holder == state.name:
             return
         if not await is_stale(host, holder):
-            raise SiteBusy(f"{state.name} waits for GPU {gpu}, which {holder} uses.")
+            raise busy(state, gpu, holder)
         await host.remove(lease.id)
+        former = holder
+    if former and not await is_stale(host, former):
+        await host.remove(name)
+        raise busy(state, gpu, former)
+
+
+async def confirm(host: EdgeHost, state: ContainerState) -> None:
+    """Make sure that a container which was just started still has its leases; it is stopped when it has not.
+
+    Of three that come at once, one may take a lease in the moment in which the second gives it back to the
+    first.
+
+    Raises:
+        SiteBusy: It was stopped, and has to wait for its GPU.
+    """
+    try:
+        await acquire(host, state)
+    except SiteBusy:
+        await host.stop(state.name, LOST_LEASE_GRACE_S)
+        raise
 
 
 async def is_stale(host: EdgeHost, holder: str) -> bool:
-    """Whether the job that holds a lease will not use it any more."""
+    """Whether the job that holds a lease will not use it any more; whoever watches an interrupted one starts
+    it again.
+    """
     state = await host.inspect(holder)
-    if state is None or state.status in ("exited", "dead"):
-        return True
-    return state.status == "created" and not await ownership.watchers(host, holder)
+    found = await phase(host, state)
+    if found in ("created", "interrupted"):
+        return not await ownership.watchers(host, holder)
+    return found != "running"
+
+
+def busy(state: ContainerState, gpu: str, holder: str) -> SiteBusy:
+    """The one sentence for a job that has to wait for its turn."""
+    return SiteBusy(f"{state.name} waits for {gpu}, which {holder} uses.")

@@ -8,7 +8,8 @@ Each call looks before it acts, and each is safe against a crash before and afte
                                                       └───── interrupted: started again, same container
 
 The lock is the container's name. A new try sets aside what failed or was interrupted and starts a new
-container on the same volume; a try that is still watching starts the interrupted container again.
+container on the same volume; a try that is still watching starts the interrupted container again. Others may
+do the same at any moment, so each looks once more right before it acts, and set-aside afterwards too.
 """
 
 from __future__ import annotations
@@ -22,12 +23,14 @@ from typing import Any
 from edge_runner import protocol
 from edge_training import errors, identity, leases, ownership
 from edge_training.jobs import EdgeJob
-from edge_training.outcomes import existing, phase
+from edge_training.outcomes import SIGNALS, Phase, existing, phase
 from edge_training.ownership import Owner
 from edge_training.ports.edge_host import ContainerState, EdgeHost
 
 STARTS_NAME = "starts.json"
 STOPPED_NAME = "stopped.json"
+SECOND_GRACE_S = 5
+"""Of a second container of one job, which must not be there."""
 
 
 @dataclass(frozen=True)
@@ -62,17 +65,15 @@ async def ensure_started(
         owner: Who watches the job from now on.
         before_start: Is done first when the job neither runs nor has ended well.
     """
-    state = await host.inspect(job.name)
-    found = await phase(host, state)
+    state, found = await look(host, job.name)
     if found not in ("running", "succeeded"):
         await before_start()
-    if state is not None and found in ("failed", "interrupted"):
-        await set_aside(host, state)
-        state, found = None, "absent"
-    if state is None:
+        state, found = await look(host, job.name)  # it may have taken minutes
+    while state is None or found in ("failed", "interrupted"):
+        if state is not None:
+            await set_aside(host, state)
         await create(host, job)
-        state = await existing(host, job.name)
-        found = await phase(host, state)
+        state, found = await look(host, job.name)
     await ownership.claim(host, job.name, owner)
     if found == "created":
         await host.prepare(job.container())
@@ -81,6 +82,12 @@ async def ensure_started(
             await start(host, state, job.message())
         state = await existing(host, job.name)
     return state
+
+
+async def look(host: EdgeHost, name: str) -> tuple[ContainerState | None, Phase]:
+    """A job's container, and where in its life it is."""
+    state = await host.inspect(name)
+    return state, await phase(host, state)
 
 
 async def create(host: EdgeHost, job: EdgeJob) -> None:
@@ -101,52 +108,62 @@ async def start(host: EdgeHost, state: ContainerState, message: bytes = b"") -> 
     Raises:
         SiteBusy: It has to wait for its GPU.
     """
+    known, boot_id = await read_starts(host, state), await host.boot_id()
     await leases.acquire(host, state)
-    await _start(host, state, await read_starts(host, state), await host.boot_id(), message)
+    if (await look(host, state.name))[1] == "created":  # else somebody else was faster
+        await _start(host, state, known, boot_id, message)
 
 
 async def _start(
     host: EdgeHost, state: ContainerState, known: Starts, boot_id: str, message: bytes = b""
 ) -> None:
     await _write(host, state.name, STARTS_NAME, asdict(Starts(state.id, (*known.boot_ids, boot_id))))
-    await host.start(state.name, message)
+    try:
+        await host.start(state.name, message)
+    except errors.SiteFailing:
+        await _write(host, state.name, STARTS_NAME, asdict(known))
+        raise
+    await leases.confirm(host, state)
 
 
 async def read_starts(host: EdgeHost, state: ContainerState) -> Starts:
-    """How often this very container was started."""
+    """How often this very container was started; not at all, when a power cut has torn the record."""
     written = await _read(host, state.name, STARTS_NAME)
     if written is None or written["container"] != state.id:
         return Starts(state.id)
     return Starts(written["container"], tuple(written["boot_ids"]))
 
 
-async def go_on(host: EdgeHost, state: ContainerState, most_restarts: int) -> str:
+async def go_on(host: EdgeHost, state: ContainerState, most_restarts: int) -> str | None:
     """Start an interrupted container again, in the same try; it finds its checkpoints.
 
     Returns:
-        The sentence that says what happened.
+        The sentence that says what happened; None when somebody else has started it meanwhile.
 
     Raises:
         JobInterrupted: It was stopped on purpose, was interrupted too often, or needs secrets that only a
             worker has; the next try decides.
     """
     known, boot_id = await read_starts(host, state), await host.boot_id()
-    reason, restarts = interruption(state, known, boot_id), len(known.boot_ids) - 1
+    reason, restarts = interruption(state, known, boot_id), max(0, len(known.boot_ids) - 1)
     if restarts >= most_restarts:
         raise errors.JobInterrupted(
-            f"{state.name} was interrupted {restarts + 1} times, the last time because {reason}; look at the "
-            "VM, then clear the task: it goes on from its last checkpoint."
+            f"{state.name} was interrupted {restarts + 1} times, the last time because {reason}. The next "
+            "try goes on from its last checkpoint."
         )
     await leases.acquire(host, state)
+    if (await look(host, state.name))[1] != "interrupted":
+        return None
     await _start(host, state, known, boot_id)
     return f"{state.name} is started again ({restarts + 1} of at most {most_restarts}), because {reason}."
 
 
 def interruption(state: ContainerState, known: Starts, boot_id: str) -> str:
-    """Why a container was interrupted, as far as the site knows."""
-    if known.boot_ids and known.boot_ids[-1] != boot_id:
+    """Why a container was interrupted, as far as the site knows; a power cut may have torn its record."""
+    if known.boot_ids[-1:] != (boot_id,):
         return "the VM was restarted"
-    return f"somebody on the VM ended it or its Docker daemon (exit code {state.exit_code})"
+    ended_by = SIGNALS.get(state.exit_code, "SIGTERM")
+    return f"it was ended from outside by {ended_by}; look at the VM's and Docker's own logs for who did that"
 
 
 def reads_input(state: ContainerState) -> bool:
@@ -164,17 +181,30 @@ async def stop_sentence(host: EdgeHost, name: str) -> str:
 
 async def set_aside(host: EdgeHost, failed: ContainerState) -> None:
     """Rename a failed container to the first free name, so that it can be examined and does not block the
-    next try.
+    next try; one that somebody has started again meanwhile gets its name back.
 
-    By its id: under its name there may by now be the container that another try has started.
+    By its id: under its name there may by now be the container that another try has started. Nobody starts a
+    container under the new name, so what does not run then never will.
     """
     number = 1
     while await host.inspect(identity.set_aside_name(failed.name, number)) is not None:
         number += 1
-    await host.rename(failed.id, identity.set_aside_name(failed.name, number))
+    aside = identity.set_aside_name(failed.name, number)
+    if not await host.rename(failed.id, aside):
+        return
+    state = await host.inspect(aside)
+    if state is not None and state.status == "running" and not await host.rename(state.id, failed.name):
+        await host.stop(aside, SECOND_GRACE_S)
 
 
-async def give_up(host: EdgeHost, name: str, owner: Owner, grace_s: int, why: str) -> bool:
+async def give_up(
+    host: EdgeHost,
+    name: str,
+    owner: Owner,
+    grace_s: int,
+    why: str,
+    say: Callable[[str], object] = lambda _: None,
+) -> bool:
     """Stop the job unless somebody else watches it; tells whether it was stopped.
 
     Args:
@@ -183,9 +213,11 @@ async def give_up(host: EdgeHost, name: str, owner: Owner, grace_s: int, why: st
         owner: Who no longer watches it.
         grace_s: Between SIGTERM and SIGKILL.
         why: What people read about it on the site.
+        say: Takes a sentence before the job is stopped.
     """
     if not await ownership.release(host, name, owner):
         return False
+    say(f"{name} is stopped on the site, because {why}.")
     await stop(host, name, str(owner), grace_s, why)
     return True
 
@@ -198,7 +230,10 @@ async def stop(host: EdgeHost, name: str, by: str, grace_s: int, why: str) -> No
 
 async def _read(host: EdgeHost, name: str, file: str) -> dict[str, Any] | None:
     raw = await host.read_file(name, f"{protocol.JOB_VOLUME_DIR}/{file}")
-    return None if raw is None else dict(json.loads(raw))
+    try:
+        return None if raw is None else dict(json.loads(raw))
+    except (ValueError, TypeError):
+        return None  # torn by a power cut
 
 
 async def _write(host: EdgeHost, name: str, file: str, content: dict[str, Any]) -> None:

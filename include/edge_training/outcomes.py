@@ -67,6 +67,10 @@ async def collect(host: EdgeHost, name: str) -> dict[str, Any]:
         EdgeError: The one that says why there is no value.
     """
     state = await existing(host, name)
+    if state.status in ("created", "running"):
+        raise errors.JobInterrupted(
+            f"{name} had ended and was begun again by another run; the next try waits for its end."
+        )
     result = await read_result(host, name)
     if state.exit_code == protocol.EXIT_SUCCEEDED and result is not None and result["outcome"] == "succeeded":
         return dict(result["value"])

@@ -1,9 +1,11 @@
-"""Who watches a job: one record on the site for every task that does.
+"""Who watches a job: one record on the site for every try of every task that does.
 
 A container's labels are fixed when it is created, but a job may be adopted by another run, another try of the
 same task, or another Airflow. So each watcher leaves a small root-owned file in the job's volume, out of the
-job's own reach. A job is stopped when its last watcher gives it up, and never while somebody else waits for
-its result.
+job's own reach, that nobody else ever writes. Of a task's tries only the newest counts. A job is stopped when
+its last watcher gives it up, and never while somebody else waits for its result.
+
+A record that a power cut has torn is no record; whoever watches the job writes its own again.
 """
 
 from __future__ import annotations
@@ -51,10 +53,14 @@ class Owner:
         )
 
     @property
+    def task_name(self) -> str:
+        """Names the task, the same for all its tries, in 20 characters."""
+        return digest_of([self.deployment, self.dag_id, self.run_id, self.task_id, self.map_index])[:20]
+
+    @property
     def record_name(self) -> str:
-        """The file of its record, the same for all tries of a task: a new try takes over from the old one."""
-        task = [self.deployment, self.dag_id, self.run_id, self.task_id, self.map_index]
-        return f"{digest_of(task)[:20]}.json"
+        """The file of this try's record."""
+        return f"{self.task_name}.{self.try_number}.json"
 
 
 @dataclass(frozen=True)
@@ -74,10 +80,13 @@ class Record:
         return canonical_json({"owner": asdict(self.owner), "released": self.released})
 
 
-def decoded(raw: bytes) -> Record:
-    """A record as it lay on the site."""
-    content: Mapping[str, Any] = json.loads(raw)
-    return Record(Owner(**content["owner"]), bool(content["released"]))
+def decoded(raw: bytes) -> Record | None:
+    """A record as it lay on the site; None for one that cannot be read."""
+    try:
+        content: Mapping[str, Any] = json.loads(raw)
+        return Record(Owner(**content["owner"]), bool(content["released"]))
+    except (ValueError, LookupError, TypeError):
+        return None
 
 
 async def claim(host: EdgeHost, job_name: str, owner: Owner) -> None:
@@ -86,9 +95,11 @@ async def claim(host: EdgeHost, job_name: str, owner: Owner) -> None:
 
 
 async def records(host: EdgeHost, job_name: str) -> list[Record]:
-    """The records of all who ever watched the job, those that have given it up included."""
+    """The newest record of each task that ever watched the job, those that have given it up included."""
     files = await host.read_directory(job_name, f"{JOB_VOLUME_DIR}/{OWNERS_NAME}")
-    return [decoded(raw) for _, raw in sorted(files.items())]
+    found = [record for _, raw in sorted(files.items()) if (record := decoded(raw))]
+    in_order = sorted(found, key=lambda record: record.owner.try_number)
+    return list({record.owner.task_name: record for record in in_order}.values())
 
 
 async def watchers(host: EdgeHost, job_name: str) -> list[Owner]:
@@ -99,6 +110,14 @@ async def watchers(host: EdgeHost, job_name: str) -> list[Owner]:
 async def watches(host: EdgeHost, job_name: str, owner: Owner) -> bool:
     """Whether `owner`, this very try, still watches the job."""
     return owner in await watchers(host, job_name)
+
+
+async def has_given_up(host: EdgeHost, job_name: str, owner: Owner) -> bool:
+    """Whether `owner` was released, or its task has a newer try; a record that is missing says neither."""
+    found = [one for one in await records(host, job_name) if one.owner.task_name == owner.task_name]
+    return any(
+        one.owner.try_number > owner.try_number or (one.owner == owner and one.released) for one in found
+    )
 
 
 async def release(host: EdgeHost, job_name: str, owner: Owner) -> bool:

@@ -1,5 +1,8 @@
 """Going on through lost connections: the work is begun again, with growing pauses, until the site has been
 out of reach for too long.
+
+A site that answers, and whose Docker fails at what it is asked, may need a moment to come up. It gets a few
+minutes and not the hours that a lost line gets: there is somebody who can be told what is wrong.
 """
 
 from __future__ import annotations
@@ -10,11 +13,13 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from edge_training.errors import SiteUnreachable
+from edge_training.errors import SiteFailing, SiteUnreachable
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 4.0
 """With the time that an attempt takes, a site that is back is found within 10 s."""
+FAILING_LIMIT_S = 180.0
+"""For how long a Docker that fails is asked again."""
 
 T = TypeVar("T")
 
@@ -33,6 +38,7 @@ class Perseverance:
         self._last_contact = time.monotonic()
         self._in_contact = False
         self._lost = False
+        self._failing_since: float | None = None
 
     def in_contact(self) -> None:
         """Note a sign of life; until the connection is lost, silence counts as contact too."""
@@ -51,15 +57,31 @@ class Perseverance:
         """
         self._last_contact, pause_s = time.monotonic(), FIRST_PAUSE_S
         while True:
+            began = time.monotonic()
             try:
                 return await work()
+            except SiteFailing as error:
+                self._bear(error, began)
             except SiteUnreachable as error:
+                self._failing_since = None
                 if self._in_contact:
                     self._last_contact, self._in_contact = time.monotonic(), False
                     pause_s = FIRST_PAUSE_S
                 self._complain(error)
             await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+
+    def _bear(self, error: SiteFailing, began: float) -> None:
+        """Say once that Docker fails; raise when it has done so at each attempt for too long.
+
+        An attempt that took longer than that has come somewhere before it failed.
+        """
+        now = time.monotonic()
+        if self._failing_since is None or now - began > FAILING_LIMIT_S:
+            self._failing_since = now
+            self._say(f"{error} It is tried again for up to {FAILING_LIMIT_S:g} s.")
+        elif now - self._failing_since > FAILING_LIMIT_S:
+            raise error
 
     def _complain(self, error: SiteUnreachable) -> None:
         """Say once that contact is lost; raise when that has lasted too long."""

@@ -19,13 +19,14 @@ from edge_training.ports.bookmarks import Bookmarks
 from edge_training.watching import START, Cursor
 
 SAVE_EVERY_S = 2.0
-"""After the sudden death of a triggerer, this much of the log may stand there twice."""
+"""After the sudden death of a triggerer, twice this much of the log may stand there twice: what was handed to
+Airflow's logger a moment ago may not be written yet, so the place before the last one is left."""
 BOOKMARK = re.compile(r"(?P<job>edge-[a-z0-9-]+)\.[0-9a-f]{20}\.json(\.new)?")
 
 
 def bookmark_name(job_name: str, owner: Owner) -> str:
     """The bookmark of a task in a job's log, the same for all its tries."""
-    return f"{job_name}.{owner.record_name}"
+    return f"{job_name}.{owner.task_name}.json"
 
 
 def job_of(name: str) -> str | None:
@@ -89,12 +90,16 @@ async def _keep_leaving(
     over: asyncio.Event,
 ) -> None:
     """A connection that is lost is noticed by whoever follows the job."""
+    seen = last
     try:
         while not over.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(over.wait(), SAVE_EVERY_S)
-            if cursor() != last:
-                last = cursor()
+            written, seen = seen, cursor()
+            if over.is_set():
+                written = seen
+            if written != last:
+                last = written
                 await leave(bookmarks, job_name, owner, last)
     except SiteUnreachable:
         return

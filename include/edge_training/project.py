@@ -9,7 +9,6 @@ from pathlib import Path
 from edge_training import identity
 from edge_training.bundle import ALLOWED, MAX_SIZE_BYTES
 from edge_training.errors import BadRequest
-from edge_training.ports.edge_host import DEFAULT_LIMITS, Limits
 
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
 
@@ -55,7 +54,6 @@ class ModelProject:
         evaluation_script: Relative to the folder.
         seed: Seed of all randomness.
         gates: Limits that the evaluation must keep.
-        training_limits: CPU, memory and the like for training.
         training_limit_s: How long training may take.
         min_free_disk_bytes: What must be free on the site's disk before a training starts.
         may_leave: Patterns of the files that may leave the site.
@@ -71,7 +69,6 @@ class ModelProject:
     evaluation_script: str = "evaluate.py"
     seed: int = 20130101
     gates: tuple[Gate, ...] = ()
-    training_limits: Limits = DEFAULT_LIMITS
     training_limit_s: int = 4 * 3600
     min_free_disk_bytes: int = 5 * 2**30
     may_leave: tuple[str, ...] = ALLOWED

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from edge_training.ownership import Owner
-from edge_training.ports.edge_host import RegistryLogin
+from edge_training.ports.edge_host import DEFAULT_LIMITS, Limits, RegistryLogin
 from edge_training.project import ModelProject
 from edge_training.site import Site
 
@@ -23,6 +23,7 @@ class PipelineRun:
         owner: Which try of which task this is; the identity of what looks at the world anew each time.
         labels: Who asked, for people and housekeeping.
         login: Who pulls images on the site.
+        limits: What the step's container may use.
     """
 
     site: Site
@@ -32,3 +33,4 @@ class PipelineRun:
     owner: Owner
     labels: Mapping[str, str] = field(default_factory=dict)
     login: RegistryLogin | None = None
+    limits: Limits = DEFAULT_LIMITS

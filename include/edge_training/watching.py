@@ -2,7 +2,8 @@
 
 The place of a line in the raw log, not its time, says whether it was passed on before: clocks are set back,
 and two lines may share a time. When a place is missing, or the raw log turns out to be longer than what was
-seen, Docker's log is read again from its start.
+seen, Docker's log is read again from its start. What follows the last line that was seen is new wherever it
+lies: a power cut takes the end of the raw log, and its places are given again.
 """
 
 from __future__ import annotations
@@ -39,13 +40,15 @@ class Cursor:
 
     Attributes:
         container: Id of the container; another one begins anew.
-        stamp: Docker's time of the last line that was seen; empty before the first.
+        stamp: Docker's time of the last line of output that was seen; empty before the first.
         place: Where in the raw log that line ended; None before the first.
+        latest: The latest of Docker's times, remarks and points included.
     """
 
     container: str = ""
     stamp: str = ""
     place: int | None = None
+    latest: str = ""
 
 
 START = Cursor()
@@ -110,7 +113,8 @@ async def restart(
 ) -> None:
     """Start an interrupted job again."""
     await require_turn(host, state, owner)
-    sink.line(await lifecycle.go_on(host, state, most_restarts))
+    if said := await lifecycle.go_on(host, state, most_restarts):
+        sink.line(said)
 
 
 async def require_turn(host: EdgeHost, state: ContainerState, owner: Owner) -> None:
@@ -120,8 +124,10 @@ async def require_turn(host: EdgeHost, state: ContainerState, owner: Owner) -> N
         JobInterrupted: Somebody has given the job up for us; the sentence says why.
         SecretsNeeded: It is for a worker to do.
     """
-    if not await ownership.watches(host, state.name, owner):
+    if await ownership.has_given_up(host, state.name, owner):
         raise errors.JobInterrupted(await lifecycle.stop_sentence(host, state.name))
+    if not await ownership.watches(host, state.name, owner):  # a power cut has torn the record
+        await ownership.claim(host, state.name, owner)
     if lifecycle.reads_input(state):
         raise errors.SecretsNeeded(
             f"{state.name} was interrupted; a worker has to deliver its secrets before it can go on."
@@ -143,26 +149,37 @@ async def follow(host: EdgeHost, name: str, cursor: Cursor, sink: Sink) -> Async
     state = await existing(host, name)
     cursor = cursor if cursor.container == state.id else Cursor(state.id)
     yield cursor
-    complete, running = False, True
+    complete, running, whole = False, True, cursor.stamp == ""
     while not complete:
-        complete, whole = True, cursor.stamp == ""
-        async for line in host.logs(name, cursor.stamp, follow=running):
+        complete, news = True, cursor.place is None
+        async for line in host.logs(name, "" if whole else cursor.stamp, follow=running):
             frame = frames.decode(line.text)
             if is_gap(frame, cursor) and not whole:
                 complete = False
                 break
-            cursor = pass_on(line, frame, cursor, sink)
+            if news or not is_old(frame, cursor):
+                cursor = pass_on(line, frame, cursor, sink)
+            news = news or is_last_seen(line, frame, cursor)
             yield cursor
         if complete:
             await host.wait(name)
             running, complete = False, whole or not await is_behind(host, name, cursor)
-        if not complete:
-            cursor = replace(cursor, stamp="")
+        whole = True
 
 
 def is_gap(frame: Frame, cursor: Cursor) -> bool:
     """Whether output between the last line and this one is missing."""
     return isinstance(frame, frames.Line) and cursor.place is not None and frame.start > cursor.place
+
+
+def is_old(frame: Frame, cursor: Cursor) -> bool:
+    """Whether it is output up to the last line that was seen, by its place."""
+    return isinstance(frame, frames.Line) and cursor.place is not None and frame.end <= cursor.place
+
+
+def is_last_seen(line: LogLine, frame: Frame, cursor: Cursor) -> bool:
+    """Whether it is the last line that was seen itself; all output behind it is new."""
+    return isinstance(frame, frames.Line) and (line.time, frame.end) == (cursor.stamp, cursor.place)
 
 
 async def is_behind(host: EdgeHost, name: str, cursor: Cursor) -> bool:
@@ -172,17 +189,16 @@ async def is_behind(host: EdgeHost, name: str, cursor: Cursor) -> bool:
 
 
 def pass_on(line: LogLine, frame: Frame, cursor: Cursor, sink: Sink) -> Cursor:
-    """Hand a line of Docker's log on, unless that was done before; gives the new cursor."""
+    """Hand a line of Docker's log on, a remark unless that was done before; gives the new cursor."""
+    latest = max(cursor.latest, line.time)
     if isinstance(frame, frames.Line):
-        if cursor.place is not None and frame.end <= cursor.place:
-            return replace(cursor, stamp=max(cursor.stamp, line.time))
         if is_gap(frame, cursor):
             missing_bytes = frame.start - (cursor.place or 0)
             sink.line(f"[{missing_bytes} bytes of output are not shown here; the raw log has them]")
         sink.line(frame.text)
-        return Cursor(cursor.container, line.time, frame.end)
+        return Cursor(cursor.container, line.time, frame.end, latest)
     if isinstance(frame, frames.Point):
         sink.point(frame)
-    elif line.text != frames.RECEIVED and line.time > cursor.stamp:
+    elif line.text != frames.RECEIVED and line.time > cursor.latest:
         sink.line(line.text)
-    return replace(cursor, stamp=max(cursor.stamp, line.time))
+    return replace(cursor, latest=latest)

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import tarfile
+import uuid
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -24,8 +25,8 @@ from edge_runner.protocol import (
     RESULT_NAME,
     WORK_NAME,
 )
-from edge_training import errors
-from edge_training.identity import set_aside_name
+from edge_training import errors, leases
+from edge_training.identity import lease_name, set_aside_name
 from edge_training.jobs import EdgeJob
 from edge_training.lifecycle import ensure_started, give_up
 from edge_training.outcomes import as_text, collect
@@ -108,6 +109,22 @@ async def test_a_container_that_ended_well_is_adopted_and_not_run_again(world):
     second = await finished(world, job)
     assert second == first
     assert world.containers(job.name) == [job.name]
+
+
+@pytest.mark.integration
+async def test_a_finished_container_that_is_started_again_does_nothing(site):
+    """By somebody who had not heard of its end."""
+    behind = engine(site)
+    async with real_host(site) as host:
+        world = World(host, site.training_image, behind)
+        job = world.job(SUCCEEDS)
+        first = await finished(world, job)
+        result = await host.read_file(job.name, f"{JOB_DIR}/{RESULT_NAME}")
+        await host.start(job.name)
+        assert (await host.wait(job.name)).exit_code == 0
+        assert await host.read_file(job.name, f"{JOB_DIR}/{RESULT_NAME}") == result
+        assert await finished(world, job) == first
+    behind.clean_up()
 
 
 async def test_a_failed_container_is_set_aside_and_its_volume_serves_the_next_try(world):
@@ -237,9 +254,23 @@ async def test_an_old_owner_cannot_stop_what_a_new_one_has_adopted(world):
 async def test_stopping_or_removing_what_is_not_there_is_nothing(world):
     await world.host.stop("edge-train-none", STOP_GRACE_S)
     await world.host.remove("edge-train-none")
-    await world.host.rename("edge-train-none", "edge-train-other")
+    assert not await world.host.rename("edge-train-none", "edge-train-other")
     assert await world.host.inspect("edge-train-none") is None
     assert await give_up(world.host, "edge-train-none", OWNER, STOP_GRACE_S, "killed") is False
+
+
+async def test_a_name_is_given_once(world):
+    one, other = world.job(SUCCEEDS), world.job(SUCCEEDS)
+    for job in (one, other):
+        await world.host.ensure_image(job.image, None)
+        await world.host.create(job.container())
+    state = await world.host.inspect(one.name)
+    aside = set_aside_name(one.name, 1)
+    assert not await world.host.rename(state.id, other.name)
+    assert await world.host.rename(state.id, aside)
+    assert await world.host.rename(state.id, aside)
+    assert (await world.host.inspect(aside)).id == state.id
+    assert await world.host.inspect(one.name) is None
 
 
 async def test_removing_a_container_keeps_its_volume(world):
@@ -339,6 +370,25 @@ async def test_an_interrupted_container_is_started_again_where_it_was(world):
     assert (await world.host.inspect(job.name)).id == before.id
     assert [line for line in said.lines if "again" not in line] == ["started", "trained"]
     assert "is started again (1 of at most 1)" in said.lines[1]
+
+
+async def test_a_gpu_belongs_to_one_job_of_two_airflows(world):
+    """A lease is a plain container, so this needs no GPU."""
+    gpu = f"GPU-{uuid.uuid4()}"
+    first, second = (world.job(RUNS, labels={leases.GPUS_LABEL: gpu}) for _ in range(2))
+    elsewhere = replace(OWNER, deployment="https://another.example")
+    world.made(lease_name(gpu))
+    await running(world, first)
+    assert (await ensure_started(world.host, second, elsewhere)).status == "created"
+    world.kill(first.name)
+    interrupted = await world.host.wait(first.name)
+    with pytest.raises(errors.SiteBusy, match=f"waits for {gpu}, which {first.name} uses"):
+        await leases.acquire(world.host, await world.host.inspect(second.name))
+    await leases.acquire(world.host, interrupted)
+    await give_up(world.host, first.name, OWNER, STOP_GRACE_S, "killed")
+    await running(world, second, elsewhere)
+    with pytest.raises(errors.SiteBusy, match=f"waits for {gpu}, which {second.name} uses"):
+        await leases.acquire(world.host, interrupted)
 
 
 async def test_the_boot_id_stays_the_same(world):

@@ -7,7 +7,7 @@ import tarfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import docker
@@ -19,8 +19,9 @@ from tests.real_host import engine, real_host, target
 
 from edge_runner.protocol import JOB_VOLUME_DIR, PAYLOAD_NAME, WORK_NAME
 from edge_training.adapters import docker_inventory
-from edge_training.identity import container_name, labels
+from edge_training.identity import container_name, labels, lease_name
 from edge_training.jobs import announced
+from edge_training.leases import HOLDER_LABEL, LEASE_ROLE
 from edge_training.ports.edge_host import ContainerSpec, EdgeHost, Mount
 from edge_training.ports.site_inventory import SiteContainer, SiteImage, SiteInventory, SiteVolume
 from local_site.info import SiteInfo
@@ -134,7 +135,7 @@ def pulled_image(site: SiteInfo, client: docker.DockerClient) -> Iterator[SiteIm
 async def test_a_running_job_is_listed_with_its_labels(world):
     spec = world.spec(RUNS, model="m", deployment="here")
     await world.start(spec)
-    (found,) = [job for job in await world.inventory.running_jobs() if job.name == spec.name]
+    (found,) = [job for job in await world.inventory.busy_jobs() if job.name == spec.name]
     assert found.status == "running"
     assert (found.labels["step"], found.labels["model"], found.labels["deployment"]) == ("train", "m", "here")
     assert await world.inventory.now() - found.created < timedelta(minutes=5)
@@ -147,8 +148,20 @@ async def test_a_job_that_does_not_run_is_not_among_those_that_do(world):
     ended, created = world.spec(), world.spec()
     await world.start(ended)
     await world.host.create(created)
-    names = {job.name for job in await world.inventory.running_jobs()}
+    names = {job.name for job in await world.inventory.busy_jobs()}
     assert not names & {ended.name, created.name}
+
+
+async def test_a_job_that_has_leased_a_gpu_is_busy_although_it_does_not_run(world):
+    holder, other = world.spec(), world.spec()
+    for spec in (holder, other):
+        await world.start(spec)
+    lease = replace(world.spec(), name=lease_name(f"GPU-{uuid.uuid4()}"), mounts=())
+    world.names.append(lease.name)
+    await world.host.create(replace(lease, labels=labels(role=LEASE_ROLE, **{HOLDER_LABEL: holder.name})))
+    found = {job.name: job for job in await world.inventory.busy_jobs()}
+    assert other.name not in found
+    assert (found[holder.name].status, found[holder.name].labels["step"]) == ("exited", "train")
 
 
 async def test_a_job_that_has_ended_is_shown_with_its_end(world):

@@ -58,6 +58,14 @@ def test_every_task_is_retried_limited_and_explained(dag_bag, dag_id):
         assert "\n" not in task.doc_md, task.task_id
 
 
+def test_a_task_may_take_longer_than_its_site_may_be_out_of_reach(training):
+    """Else a lost line would end a training that ends well on the site."""
+    for task_id in ON_SITE:
+        task = training.task_dict[task_id]
+        patience_s = task.out_of_reach_limit_s + task.model.training_limit_s
+        assert task.execution_timeout.total_seconds() > patience_s, task_id
+
+
 def test_explanations_are_the_tasks_own(training, deployment):
     documents = [task.doc_md for dag in (training, deployment) for task in dag.tasks]
     assert len(set(documents)) == len(PIPELINE) + len(DEPLOYMENT)

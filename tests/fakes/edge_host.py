@@ -19,7 +19,7 @@ from pathlib import PurePosixPath
 
 from edge_runner import protocol
 from edge_runner.frames import Line
-from edge_training.errors import BadRequest, ImageMissing, JobInterrupted, SiteRefused, SiteUnreachable
+from edge_training.errors import BadRequest, ImageMissing, JobInterrupted, SiteUnreachable
 from edge_training.ports.edge_host import (
     ContainerSpec,
     ContainerState,
@@ -235,14 +235,13 @@ class InMemoryEdgeHost:
         if found := self.containers.pop(self._name_of(name_or_id), None):
             found.ended.set()
 
-    async def rename(self, name_or_id: str, new_name: str) -> None:
+    async def rename(self, name_or_id: str, new_name: str) -> bool:
         """See `EdgeHost.rename`."""
         name = self._name_of(name_or_id)
-        if name not in self.containers:
-            return
-        if new_name in self.containers:
-            raise SiteRefused(f"The name {new_name} is taken.")
-        self.containers[new_name] = self.containers.pop(name)
+        if name in self.containers and new_name not in self.containers:
+            self.containers[new_name] = self.containers.pop(name)
+            return True
+        return name == new_name and name in self.containers
 
     async def read_file(self, name: str, path: str) -> bytes | None:
         """See `EdgeHost.read_file`."""
@@ -346,7 +345,7 @@ def is_whole(announced: bytes | None) -> bool:
 
 def success(value: Mapping[str, object]) -> bytes:
     """The result of a job that went well."""
-    return protocol.canonical_json(protocol.succeeded("scripted", value))
+    return protocol.canonical_json(protocol.succeeded("scripted", value, "a container"))
 
 
 def refusal(kind: str, message: str, details: dict[str, object] | None = None) -> bytes:

@@ -42,9 +42,13 @@ class InMemorySiteInventory:
         """See `SiteInventory.now`."""
         return self.clock
 
-    async def running_jobs(self) -> list[SiteContainer]:
-        """See `SiteInventory.running_jobs`."""
-        return [job for job in await self.containers() if job.status == "running" and "step" in job.labels]
+    async def busy_jobs(self) -> list[SiteContainer]:
+        """See `SiteInventory.busy_jobs`."""
+        found = await self.containers()
+        holders = {one.labels["job"] for one in found if one.labels.get("role") == "gpu-lease"}
+        return [
+            job for job in found if "step" in job.labels and (job.status == "running" or job.name in holders)
+        ]
 
     async def containers(self) -> list[SiteContainer]:
         """See `SiteInventory.containers`."""

@@ -17,6 +17,7 @@ from edge_training.errors import (
     DiskFull,
     EdgeError,
     JobInterrupted,
+    SiteFailing,
     SiteNotReady,
     SiteRefused,
     SiteUnreachable,
@@ -71,7 +72,7 @@ def refusal(target: SshTarget, error: aiodocker.DockerError) -> EdgeError:
     if looks_like_a_page(error.message):
         return not_docker(target, f"status {error.status} with a web page")
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return unreachable(target, reason)
+        return SiteFailing(f"Docker on {target} fails ({error.status}): {reason}; look at its daemon's log.")
     if error.status == HTTPStatus.NOT_FOUND:
         return JobInterrupted(
             f"{target} no longer has what the job needs ({reason}); the next try starts it again."
@@ -90,9 +91,9 @@ def unreachable(target: SshTarget, reason: str) -> SiteUnreachable:
     )
 
 
-def not_docker(target: SshTarget, reason: str) -> SiteUnreachable:
+def not_docker(target: SshTarget, reason: str) -> SiteFailing:
     """Somebody answers who does not speak Docker's API, or a daemon that broke off; a retry tells which."""
-    return SiteUnreachable(
+    return SiteFailing(
         f"What listens at {target.docker_socket} on {target} does not answer as Docker does "
         f"({brief(reason)}); restart the daemon, or correct docker_socket in the site's connection."
     )

@@ -27,10 +27,12 @@ from edge_training.adapters.docker_faults import translated
 from edge_training.adapters.shared_site import joined
 from edge_training.adapters.ssh import SshTarget
 from edge_training.identity import LABEL_PREFIX
+from edge_training.leases import HOLDER_LABEL, LEASE_ROLE
 from edge_training.ports.edge_host import Status
 from edge_training.ports.site_inventory import SiteContainer, SiteImage, SiteVolume
 
 JOB_LABEL = f"{LABEL_PREFIX}.step"
+LEASE_LABEL = f"{LABEL_PREFIX}.role={LEASE_ROLE}"
 UNUSED_REPOSITORY = "edge-unused"
 SHORT_ID_LENGTH = 12
 MARK_TIME = "%Y%m%dT%H%M%SZ"
@@ -89,9 +91,15 @@ class DockerInventory:
         with translated(self._target):
             return moment((await self._docker.system.info())["SystemTime"])
 
-    async def running_jobs(self) -> list[SiteContainer]:
+    async def busy_jobs(self) -> list[SiteContainer]:
         with translated(self._target):
-            return [brief(row) for row in await self._rows(label=[JOB_LABEL], status=["running"])]
+            rows = await self._rows(label=[JOB_LABEL], status=["running"])
+            leases = [ours(row["Labels"]) for row in await self._rows(label=[LEASE_LABEL])]
+            holders = {lease[HOLDER_LABEL] for lease in leases} - {brief(row).name for row in rows}
+            if holders:  # Docker takes a part of a name for the name
+                found = await self._rows(label=[JOB_LABEL], name=sorted(holders))
+                rows += [row for row in found if brief(row).name in holders]
+        return [brief(row) for row in rows]
 
     async def containers(self) -> list[SiteContainer]:
         with translated(self._target):

@@ -166,11 +166,16 @@ class DockerOverSsh:
             if not message:
                 await container.start()
                 return
-            async with container.attach(stdin=True, stdout=True, stderr=True) as stream:
-                await container.start()
-                await stream.write_in(message)
-                receipt = await asyncio.wait_for(stream.read_out(), DELIVERY_LIMIT_S)
+            try:
+                async with container.attach(stdin=True, stdout=True, stderr=True) as stream:
+                    await container.start()
+                    await stream.write_in(message)
+                    receipt = await asyncio.wait_for(stream.read_out(), DELIVERY_LIMIT_S)
+            except AssertionError:  # aiodocker's word for a stream whose connection is gone
+                receipt = None
         if receipt is None:
+            # A lost line ends the stream as an ended container does; only one of them can be asked.
+            await self.inspect(name)
             raise JobInterrupted(f"{name} ended before its input arrived; the next try delivers it again.")
 
     async def wait(self, name: str) -> ContainerState:
@@ -208,9 +213,17 @@ class DockerOverSsh:
         with self._translated(), ignored(NOT_FOUND, CONFLICT):
             await self._container(name_or_id).delete(force=True)
 
-    async def rename(self, name_or_id: str, new_name: str) -> None:
-        with self._translated(), ignored(NOT_FOUND):
-            await self._container(name_or_id).rename(new_name)
+    async def rename(self, name_or_id: str, new_name: str) -> bool:
+        with self._translated():
+            try:
+                await self._container(name_or_id).rename(new_name)
+            except aiodocker.DockerError as error:
+                # Docker answers 400 where the container has that name already.
+                if error.status not in (NOT_FOUND, CONFLICT, HTTPStatus.BAD_REQUEST):
+                    raise
+                state = await self.inspect(name_or_id)
+                return state is not None and state.name == new_name
+        return True
 
     async def read_file(self, name: str, path: str) -> bytes | None:
         with self._translated():

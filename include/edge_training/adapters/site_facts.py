@@ -15,7 +15,7 @@ from edge_training.ports.site_facts import SiteFacts
 
 GPU_DIR = "/proc/driver/nvidia/gpus"
 """Where NVIDIA's driver shows one directory for each GPU, named by its place on the bus."""
-GPU_UUID = re.compile(r"^GPU UUID:\s*(\S+)", re.MULTILINE)
+GPU_UUID_LINE = re.compile(r"^GPU UUID:\s*(\S+)", re.MULTILINE)
 LIMIT_FLAGS = {"memory": "MemoryLimit", "cpus": "CpuCfsQuota", "pids": "PidsLimit"}
 """What Docker says of each limit in /info; false where the kernel's control group is off."""
 
@@ -64,11 +64,11 @@ async def boot_id(files: VmFiles, path: str) -> str:
 
 
 async def gpu_ids(files: VmFiles, gpu_dir: str) -> frozenset[str]:
-    """Numbers and UUIDs of the VM's GPUs; NVIDIA numbers them in the order of the bus."""
+    """UUIDs of the VM's GPUs."""
     found: set[str] = set()
-    for number, place in enumerate(await files.names(gpu_dir)):
+    for place in await files.names(gpu_dir):
         told = await files.read(str(PurePosixPath(gpu_dir) / place / "information"), "reload NVIDIA's driver")
-        found |= {str(number), *GPU_UUID.findall(told)}
+        found.update(GPU_UUID_LINE.findall(told))
     return frozenset(found)
 
 

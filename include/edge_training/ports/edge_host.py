@@ -6,14 +6,18 @@ All calls are asynchronous, so that workers and triggers share one client. Each 
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from edge_training.errors import BadRequest
 from edge_training.ports.site_facts import FactsSource
 
 JOB_USER_ID = 65532
 """Numeric user and group of every container; `nonroot` of the distroless images."""
+
+GPU_UUID = re.compile(r"GPU-[0-9A-Za-z-]+")
 
 Status = Literal["created", "running", "exited", "dead"]
 
@@ -38,7 +42,16 @@ class Mount:
 
 @dataclass(frozen=True)
 class Limits:
-    """What a container may use."""
+    """What a container may use.
+
+    Attributes:
+        cpus: CPUs, fractions too.
+        memory_bytes: Memory, swap included; at its end the kernel ends the step.
+        pids: Processes and threads.
+        shared_memory_bytes: Size of `/dev/shm`.
+        scratch_bytes: Size of `/tmp`, which lies in memory.
+        gpu_ids: UUIDs of whole GPUs, as `nvidia-smi -L` shows them; never two containers have one at a time.
+    """
 
     cpus: float = 1.0
     memory_bytes: int = 2 * 2**30
@@ -46,6 +59,18 @@ class Limits:
     shared_memory_bytes: int = 64 * 2**20
     scratch_bytes: int = 512 * 2**20
     gpu_ids: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse another name of a GPU: two names of one would be two leases.
+
+        Raises:
+            BadRequest: A GPU is not named by its UUID.
+        """
+        if wrong := [gpu for gpu in self.gpu_ids if not GPU_UUID.fullmatch(gpu)]:
+            raise BadRequest(
+                f"gpu_ids has {', '.join(map(repr, wrong))}; name each GPU by its UUID (GPU-...), as "
+                "`nvidia-smi -L` on the VM shows it."
+            )
 
 
 DEFAULT_LIMITS = Limits()
@@ -193,8 +218,8 @@ class EdgeHost(FactsSource, Protocol):
     async def remove(self, name_or_id: str) -> None:
         """Remove the container, stopped or not; its volumes stay. Nothing when there is none."""
 
-    async def rename(self, name_or_id: str, new_name: str) -> None:
-        """Give the container another name. Nothing when there is none."""
+    async def rename(self, name_or_id: str, new_name: str) -> bool:
+        """Give the container another name; tells whether it has that name now: it may be taken."""
 
     async def read_file(self, name: str, path: str) -> bytes | None:
         """A small file of a container, running or not; None when there is none."""

@@ -24,7 +24,7 @@ class SiteFacts:
         read_only: Whether that file system is mounted read-only.
         boot_id: Changes with every boot of the VM and only then.
         unlimited: What Docker cannot limit on this kernel: of `memory`, `cpus`, `pids`.
-        gpu_ids: Names of the VM's NVIDIA GPUs, as jobs ask for them: their numbers and their UUIDs.
+        gpu_ids: UUIDs of the VM's NVIDIA GPUs.
     """
 
     docker_version: str

@@ -90,8 +90,8 @@ class SiteInventory(Protocol):
     async def now(self) -> datetime:
         """The site's clock."""
 
-    async def running_jobs(self) -> list[SiteContainer]:
-        """Jobs that run, without the detail that costs a call each: volumes, addresses and ends."""
+    async def busy_jobs(self) -> list[SiteContainer]:
+        """Jobs that run or have leased a GPU, without what costs a call each: volumes, addresses and ends."""
 
     async def containers(self) -> list[SiteContainer]:
         """All containers of ours, in whatever state."""

@@ -40,7 +40,7 @@ def job(run: PipelineRun, data_digest: str, training_key: str, params: Mapping[s
         code=code,
         inputs={"train": container_name("train", training_key)},
         mounts=(staged(data_digest, "holdout"),),
-        limits=run.project.training_limits,
+        limits=run.limits,
         labels=run.labels,
         login=run.login,
     )

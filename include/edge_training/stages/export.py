@@ -32,6 +32,7 @@ def job(run: PipelineRun, training_key: str, evaluation_job: str) -> EdgeJob:
         image=run.training_image,
         request=request,
         inputs={"train": container_name("train", training_key), "evaluate": evaluation_job},
+        limits=run.limits,
         labels=run.labels,
         login=run.login,
     )

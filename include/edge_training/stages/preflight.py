@@ -99,7 +99,7 @@ def machine_shortfalls(needs: SiteNeeds, facts: SiteFacts) -> Iterator[str]:
         )
     if absent := sorted(set(limits.gpu_ids) - facts.gpu_ids):
         yield (
-            f"The VM has no GPU {', '.join(absent)} (it has {', '.join(sorted(facts.gpu_ids)) or 'none'}): "
+            f"The VM has no {', '.join(absent)} (it has {', '.join(sorted(facts.gpu_ids)) or 'none'}): "
             "correct gpu_ids or install NVIDIA's driver on the VM."
         )
     if abs(facts.clock_skew_s) > needs.clock_skew_s:

@@ -2,8 +2,9 @@
 
 A task that is killed stops its job itself, but not while its triggerer or the link to the site is down. So
 the site's running jobs are compared with what the scheduler knows: a watcher whose task has ended gives the
-job up, and a job without watchers is stopped. A watcher of another Airflow is left alone: only that one knows
-its state.
+job up, and a job without watchers is stopped. A job that does not run, but has leased a GPU, is given up
+likewise, so that others get the GPU. A watcher of another Airflow is left alone: only that one knows its
+state.
 """
 
 from __future__ import annotations
@@ -57,11 +58,11 @@ class Stopped:
 
 @dataclass(frozen=True)
 class Reconciler:
-    """Looks after the running jobs of one site for one Airflow.
+    """Looks after the busy jobs of one site for one Airflow.
 
     Attributes:
         host: The site.
-        inventory: What runs there.
+        inventory: What is busy there.
         tasks: What the scheduler knows.
         deployment: Which Airflow; see `Owner.deployment`.
         grace_s: Between SIGTERM and SIGKILL.
@@ -75,7 +76,7 @@ class Reconciler:
 
     async def once(self) -> list[Stopped]:
         """Stop what nobody will come back for."""
-        jobs = await self.inventory.running_jobs()
+        jobs = await self.inventory.busy_jobs()
         if not jobs:
             return []
         now = await self.inventory.now()

@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 from typing import Literal, cast, get_args
 
-from edge_training.errors import BadRequest, EdgeError, ModelRegistryRefused, RolloutFailed
+from edge_training.errors import BadRequest, EdgeError, JobInterrupted, ModelRegistryRefused, RolloutFailed
 from edge_training.identity import candidate_name, labels, previous_name, service_name
 from edge_training.outcomes import last_lines
 from edge_training.ports.edge_host import ContainerState, EdgeHost, RegistryLogin, ServiceSpec
@@ -107,9 +107,22 @@ async def restore(host: EdgeHost, spec: ServiceSpec) -> None:
     previous = previous_name(spec.name)
     if await host.inspect(previous) is not None:
         await host.remove(spec.name)
-        await host.rename(previous, spec.name)
+        await rename(host, previous, spec.name)
     if await host.inspect(spec.name) is not None:
         await host.run_service(spec)
+
+
+async def rename(host: EdgeHost, name: str, new_name: str) -> None:
+    """Give a service another name.
+
+    Raises:
+        JobInterrupted: Somebody else has taken the name, or the service, away.
+    """
+    if not await host.rename(name, new_name):
+        raise JobInterrupted(
+            f"{name} cannot be renamed to {new_name}: somebody else changes the service at the same time; "
+            "the next try begins anew."
+        )
 
 
 async def prove_candidate(host: EdgeHost, spec: ServiceSpec, health_limit_s: float) -> None:
@@ -129,7 +142,7 @@ async def swap(host: EdgeHost, spec: ServiceSpec, health_limit_s: float) -> None
     """
     if await host.inspect(spec.name) is not None:
         await host.stop(spec.name, STOP_GRACE_S)
-        await host.rename(spec.name, previous_name(spec.name))
+        await rename(host, spec.name, previous_name(spec.name))
     try:
         state = await host.run_service(spec)
         await require_health(host, state, spec, health_limit_s)

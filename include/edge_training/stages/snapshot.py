@@ -27,6 +27,7 @@ def job(run: PipelineRun, window: Window) -> EdgeJob:
         request=request,
         secrets=store.read_access(run.project.container, TIME_LIMIT_S),
         storage=store.forward(run.training_image),
+        limits=run.limits,
         labels=run.labels,
         login=run.login,
     )

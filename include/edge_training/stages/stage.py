@@ -33,6 +33,7 @@ def job(run: PipelineRun, data_digest: str, snapshot_job: str) -> EdgeJob:
         inputs={"snapshot": snapshot_job},
         mounts=(Mount(CACHE_VOLUME, CACHE_VOLUME_DIR, read_only=False),),
         storage=store.forward(run.training_image),
+        limits=run.limits,
         labels=run.labels,
         login=run.login,
     )

@@ -38,7 +38,7 @@ def job(run: PipelineRun, data_digest: str, params: Mapping[str, Any], force_non
         request=script_request(run, script, params),
         code=code,
         mounts=(staged(data_digest, "train"),),
-        limits=run.project.training_limits,
+        limits=run.limits,
         labels=run.labels,
         login=run.login,
     )
@@ -51,6 +51,6 @@ def script_request(run: PipelineRun, script: str, params: Mapping[str, Any]) -> 
         "partition": run.partition,
         "seed": run.project.seed,
         "params": dict(params),
-        "threads": max(1, int(run.project.training_limits.cpus)),
+        "threads": max(1, int(run.limits.cpus)),
         "time_limit_s": run.project.training_limit_s,
     }

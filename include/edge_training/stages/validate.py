@@ -8,7 +8,8 @@ from edge_training.ports.edge_host import Limits
 from edge_training.run import PipelineRun
 from edge_training.stages.stage import staged
 
-LIMITS = Limits(cpus=2.0, memory_bytes=2 * 2**30)
+DEFAULT_LIMITS = Limits(cpus=2.0)
+"""Every row is looked at, by all CPUs that there are."""
 
 
 def job(run: PipelineRun, data_digest: str) -> EdgeJob:
@@ -27,7 +28,7 @@ def job(run: PipelineRun, data_digest: str) -> EdgeJob:
         image=run.training_image,
         request={"contract": contract, "partition": run.partition},
         mounts=(staged(data_digest),),
-        limits=LIMITS,
+        limits=run.limits,
         labels=run.labels,
         login=run.login,
     )

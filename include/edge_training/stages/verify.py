@@ -36,6 +36,7 @@ def job(run: PipelineRun, image: str, command: Sequence[str], evaluation_job: st
             "start_limit_s": START_LIMIT_S,
         },
         inputs={"evaluate": evaluation_job},
+        limits=run.limits,
         labels=run.labels,
         login=run.login,
     )

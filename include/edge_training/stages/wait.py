@@ -34,6 +34,7 @@ def job(run: PipelineRun, window: Window, quiet_s: int, poll_s: int, time_limit_
         request=request,
         secrets=store.read_access(run.project.container, time_limit_s),
         storage=store.forward(run.training_image),
+        limits=run.limits,
         labels=run.labels,
         login=run.login,
     )

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook, Connection
 from airflow.sdk.configuration import conf
+from airflow.sdk.exceptions import AirflowException, AirflowRuntimeError
 from asgiref.sync import sync_to_async
 
-from edge_training.errors import BadRequest
+from edge_training.errors import BadRequest, SiteUnreachable
 from edge_training.ports.bookmarks import Bookmarks
 from edge_training.ports.edge_host import EdgeHost
 from edge_training.site import DEFAULT_API_VERSION, BlobStore, Site
@@ -26,10 +27,15 @@ if TYPE_CHECKING:
 
 DEFAULT_SSH_PORT = 22
 DEFAULT_DOCKER_SOCKET = "/var/run/docker.sock"
+LOOK_UP_ERRORS = (AirflowException, AirflowRuntimeError)
+"""How a connection that is not there ends, and one whose backend does not answer."""
 
 
 class SiteHook(BaseHook):
     """Reads a site's connections.
+
+    The VM's is read anew for each connection that is made, and used as it was when it cannot be read: where
+    the line to a site is lost, the line to a secrets backend often is as well.
 
     Args:
         site: The site's name; its connections begin with it.
@@ -38,6 +44,7 @@ class SiteHook(BaseHook):
     def __init__(self, site: str) -> None:
         super().__init__()
         self.site_name = site
+        self._target: SshTarget | None = None
 
     def site(self) -> Site:
         """The site's name and blob store."""
@@ -61,29 +68,47 @@ class SiteHook(BaseHook):
 
     def connect(self) -> AbstractAsyncContextManager[EdgeHost]:
         """The site's Docker engine, from a worker."""
-        return connected(self.get_connection(f"{self.site_name}_vm"))
+        try:
+            connection = self.get_connection(f"{self.site_name}_vm")
+        except LOOK_UP_ERRORS:
+            if self._target is None:
+                raise
+        else:
+            self._target = ssh_target(connection)
+        return engine(self._target)
 
     async def aconnect(self) -> AbstractAsyncContextManager[EdgeHost]:
-        """The site's Docker engine, from a trigger."""
-        return await sync_to_async(connected)(await self.aget_connection(f"{self.site_name}_vm"))
+        """The site's Docker engine, from a trigger.
+
+        Raises:
+            SiteUnreachable: Airflow cannot look the connection up, and could not before.
+        """
+        try:
+            connection = await self.aget_connection(f"{self.site_name}_vm")
+        except LOOK_UP_ERRORS as error:
+            if self._target is None:
+                raise SiteUnreachable(
+                    f"Airflow cannot look up the connection {self.site_name}_vm ({error}); check its secrets "
+                    "backend."
+                ) from None
+        else:
+            self._target = await sync_to_async(ssh_target)(connection)
+        return await sync_to_async(engine)(self._target)
 
     async def abookmarks(self) -> AbstractAsyncContextManager[Bookmarks]:
-        """Where watches leave their places on the site, from a trigger."""
-        return await sync_to_async(bookmarks_of)(await self.aget_connection(f"{self.site_name}_vm"))
+        """Where watches leave their places on the site that `aconnect` has found."""
+        from edge_training.adapters import vm_bookmarks
+
+        if self._target is None:
+            raise RuntimeError("abookmarks was called before aconnect; report this as a fault of ours.")
+        return vm_bookmarks.connect(self._target)
 
 
-def connected(connection: Connection) -> AbstractAsyncContextManager[EdgeHost]:
-    """The Docker engine behind a connection, for the length of a `with`."""
+def engine(target: SshTarget) -> AbstractAsyncContextManager[EdgeHost]:
+    """The Docker engine of a VM, for the length of a `with`."""
     from edge_training.adapters import docker_over_ssh
 
-    return docker_over_ssh.connect(ssh_target(connection))
-
-
-def bookmarks_of(connection: Connection) -> AbstractAsyncContextManager[Bookmarks]:
-    """The bookmarks behind a connection, for the length of a `with`."""
-    from edge_training.adapters import vm_bookmarks
-
-    return vm_bookmarks.connect(ssh_target(connection))
+    return docker_over_ssh.connect(target)
 
 
 def ssh_target(connection: Connection) -> SshTarget:

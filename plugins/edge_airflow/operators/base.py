@@ -8,12 +8,12 @@ import asyncio
 import threading
 import time
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Any, NoReturn, TypeVar
+from typing import Any, ClassVar, NoReturn, TypeVar
 
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowTaskTimeout
@@ -29,7 +29,7 @@ from edge_training.errors import EdgeError, Final, SecretsNeeded, TimeLimit, err
 from edge_training.jobs import EdgeJob
 from edge_training.ownership import Owner
 from edge_training.perseverance import Perseverance
-from edge_training.ports.edge_host import ContainerState, EdgeHost
+from edge_training.ports.edge_host import DEFAULT_LIMITS, ContainerState, EdgeHost, Limits
 from edge_training.project import ModelProject
 from edge_training.run import PipelineRun
 
@@ -44,6 +44,7 @@ TRAINING_IMAGE = "{{ var.value.edge_training_image }}"
 GRACE_S = 20
 MOST_RESTARTS = 5
 OUT_OF_REACH_LIMIT_S = 24 * 3600
+ALARM_MARGIN_S = 1.0
 AIRFLOW_MARGIN = timedelta(minutes=5)
 """A trigger ends a task whose time is over, and stops its job; Airflow's own limit is for a triggerer that is
 gone."""
@@ -77,12 +78,17 @@ class EdgeJobOperator(DocumentedOperator):
         training_image: The training runtime, by digest.
         registry_conn_id: Who pulls images on the site.
         deferrable: Wait in the triggerer instead of a worker slot.
+        limits: CPU, memory, processes, shared memory and GPUs of the step's container; what the step usually
+            needs when it is left out.
         out_of_reach_limit_s: How long the site may be out of reach.
         most_restarts: How often a job that its VM or Docker daemon took down is started again in one try.
     """
 
     template_fields: Sequence[str] = ("training_image",)
     ui_color: str = "#dceefb"
+    default_limits: ClassVar[Limits] = DEFAULT_LIMITS
+    ends_in_trigger: ClassVar[bool] = True
+    """Whether the job's value is all that the task hands on: then no worker is needed to finish it."""
 
     def __init__(
         self,
@@ -92,6 +98,7 @@ class EdgeJobOperator(DocumentedOperator):
         training_image: str = TRAINING_IMAGE,
         registry_conn_id: str = DEFAULT_REGISTRY,
         deferrable: bool = False,
+        limits: Limits | None = None,
         out_of_reach_limit_s: int = OUT_OF_REACH_LIMIT_S,
         most_restarts: int = MOST_RESTARTS,
         **kwargs: Any,
@@ -104,10 +111,12 @@ class EdgeJobOperator(DocumentedOperator):
         self.training_image = training_image
         self.registry_conn_id = registry_conn_id
         self.deferrable = deferrable
+        self.limits = limits or self.default_limits
         self.out_of_reach_limit_s = out_of_reach_limit_s
         self.most_restarts = most_restarts
         self._job_name = ""
         self._owner: Owner | None = None
+        self._deadline: float | None = None
 
     @abstractmethod
     def build_job(self, run: PipelineRun, context: Context) -> EdgeJob:
@@ -126,8 +135,8 @@ class EdgeJobOperator(DocumentedOperator):
     async def before_start(self, host: EdgeHost, run: PipelineRun, job: EdgeJob) -> None:
         """What is looked at before a job is started that nobody has started yet."""
 
-    def tracked(self, run: PipelineRun, job: EdgeJob) -> Tracked | None:
-        """Where the job's metrics go while it runs."""
+    def tracked(self, run: PipelineRun, lineage: Lineage) -> Tracked | None:
+        """Where the job's metrics go while it runs, and its raw log afterwards."""
         return None
 
     async def before_result(self, host: EdgeHost, run: PipelineRun, job_name: str, lineage: Lineage) -> None:
@@ -141,17 +150,10 @@ class EdgeJobOperator(DocumentedOperator):
         """Start or adopt the job; defer while it runs, or follow it to its end."""
         run = self.pipeline_run(context)
         job = self.build_job(run, context)
-        self._job_name, self._owner = job.name, run.owner
-        try:
+        with self._in_time(run, job.name):
             if self.deferrable and self._start(run, job) in UNFINISHED:
                 self._defer(run, job)
             return self._run_to_end(run, job)
-        except AirflowTaskTimeout:
-            self.on_kill()
-            raise TimeLimit(
-                f"{job.name} was stopped: its task ran longer than its execution_timeout of "
-                f"{self.execution_timeout}. Raise that, or let the job do less."
-            ) from None
 
     @ends_with_a_sentence
     def resume(
@@ -160,11 +162,15 @@ class EdgeJobOperator(DocumentedOperator):
         """Take the result of the job that the trigger watched."""
         run = self.pipeline_run(context)
         error = event.get("error")
-        if error and error["kind"] == SecretsNeeded.__name__:
-            return self._run_to_end(run, self.build_job(run, context))
-        if error:
-            raise error_of_kind(error["kind"], error["message"], {})
-        return self._through_losses(lambda host, _: self._take_result(host, run, job_name, lineage))
+        with self._in_time(run, job_name):
+            if error and error["kind"] == SecretsNeeded.__name__:
+                return self._run_to_end(run, self.build_job(run, context))
+            if error:
+                failure = error_of_kind(error["kind"], error["message"], {})
+                if isinstance(failure, Final):
+                    asyncio.run(self._close(run, job_name, lineage))
+                raise failure
+            return self._through_losses(lambda host, _: self._take_result(host, run, job_name, lineage))
 
     def on_kill(self) -> None:
         """Stop the job of a killed task, unless there is none yet or a newer try has adopted it; a thread of
@@ -210,7 +216,28 @@ class EdgeJobOperator(DocumentedOperator):
             owner=owner,
             labels=labels,
             login=ImageRegistryHook(self.registry_conn_id).login(),
+            limits=self.limits,
         )
+
+    @contextmanager
+    def _in_time(self, run: PipelineRun, job_name: str) -> Iterator[None]:
+        """Stop the job when the task's time is over, or when the task is killed.
+
+        Airflow's own alarm is an exception in the midst of whatever runs then, an event loop's inner workings
+        included, which may swallow it (measured). So the work on the site ends a little earlier by itself.
+        """
+        self._job_name, self._owner = job_name, run.owner
+        limit = self.execution_timeout
+        if limit:
+            self._deadline = time.monotonic() + max(limit.total_seconds() - ALARM_MARGIN_S, 0)
+        try:
+            yield
+        except (AirflowTaskTimeout, TimeoutError):
+            self.on_kill()
+            raise TimeLimit(
+                f"{job_name} was stopped: its task ran longer than its execution_timeout of {limit}. Raise "
+                "that, or let the job do less."
+            ) from None
 
     def _defer(self, run: PipelineRun, job: EdgeJob) -> NoReturn:
         limit = self.execution_timeout
@@ -220,26 +247,37 @@ class EdgeJobOperator(DocumentedOperator):
             grace_s=GRACE_S,
             deadline=time.time() + limit.total_seconds() if limit else None,
         )
-        tracked = self.tracked(run, job)
+        lineage = self.lineage(run, job)
+        tracked = self.tracked(run, lineage)
         self.defer(
             trigger=EdgeJobTrigger(
-                self.site, job.name, asdict(run.owner), asdict(patience), asdict(tracked) if tracked else None
+                self.site,
+                job.name,
+                asdict(run.owner),
+                asdict(patience),
+                asdict(tracked) if tracked else None,
+                lineage if self.ends_in_trigger else None,
             ),
             method_name="resume",
-            kwargs={"job_name": job.name, "lineage": self.lineage(run, job)},
+            kwargs={"job_name": job.name, "lineage": lineage},
             timeout=limit + AIRFLOW_MARGIN if limit else None,
         )
 
     def _through_losses(self, work: Callable[[EdgeHost, Perseverance], Awaitable[T]]) -> T:
         """Do work on the site, again whenever the connection is lost: all of it looks before it acts."""
-        perseverance = Perseverance(self.out_of_reach_limit_s, self.log.warning)
+        perseverance, hook = Perseverance(self.out_of_reach_limit_s, self.log.warning), SiteHook(self.site)
 
         async def connected() -> T:
-            async with SiteHook(self.site).connect() as host:
+            async with hook.connect() as host:
                 perseverance.in_contact()
                 return await work(host, perseverance)
 
-        return asyncio.run(perseverance.through(connected))
+        async def in_time() -> T:
+            left_s = None if self._deadline is None else self._deadline - time.monotonic()
+            async with asyncio.timeout(left_s):
+                return await perseverance.through(connected)
+
+        return asyncio.run(in_time())
 
     def _start(self, run: PipelineRun, job: EdgeJob) -> str:
         """Start or adopt the job; gives its status."""
@@ -289,6 +327,15 @@ class EdgeJobOperator(DocumentedOperator):
             raise
         return {"job": job_name, **lineage, **await self.finish(host, run, job_name, collected)}
 
+    async def _close(self, run: PipelineRun, job_name: str, lineage: Lineage) -> None:
+        """Do what is done with a job that has ended badly, as far as the site answers."""
+        try:
+            async with SiteHook(self.site).connect() as host:
+                await self.before_result(host, run, job_name, lineage)
+        except EdgeError as error:
+            self.log.warning("%s", error)
+        await self.after_failure(run, lineage)
+
     def _stop_or_say_why_not(self) -> None:
         try:
             asyncio.run(self._give_up())
@@ -300,4 +347,4 @@ class EdgeJobOperator(DocumentedOperator):
             return
         async with SiteHook(self.site).connect() as host:
             why = "its task was killed or ran out of time"
-            await lifecycle.give_up(host, self._job_name, self._owner, GRACE_S, why)
+            await lifecycle.give_up(host, self._job_name, self._owner, GRACE_S, why, say=self.log.error)

@@ -5,13 +5,14 @@ row.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from airflow.sdk import Context
 
 from edge_airflow.operators.base import EdgeJobOperator
 from edge_training.jobs import EdgeJob
 from edge_training.partitions import Window
+from edge_training.ports.edge_host import Limits
 from edge_training.run import PipelineRun
 from edge_training.stages import snapshot, stage, validate, wait
 
@@ -110,6 +111,7 @@ class ValidateDataOperator(EdgeJobOperator):
     """
 
     template_fields: Sequence[str] = (*EdgeJobOperator.template_fields, "snapshot")
+    default_limits: ClassVar[Limits] = validate.DEFAULT_LIMITS
 
     def __init__(self, *, snapshot: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from airflow.sdk import Context
 
 from edge_airflow.hooks.registries import ImageRegistryHook, ModelRegistryHook
 from edge_airflow.operators.base import DEFAULT_MODEL_REGISTRY, EdgeJobOperator, Lineage
-from edge_airflow.triggers.edge_job import Tracked
-from edge_training.errors import JobInterrupted, ModelRegistryRefused, ModelRegistryUnavailable
+from edge_airflow.triggers.edge_job import Tracked, keep_raw_log
 from edge_training.identity import code_digest
 from edge_training.jobs import EdgeJob
 from edge_training.ports.edge_host import EdgeHost
 from edge_training.run import PipelineRun
-from edge_training.stages import evaluate, export, raw_log, train, verify
+from edge_training.stages import evaluate, export, train, verify
 from edge_training.stages.preflight import SiteNeeds, ensure_ready
 
 FAREWELL_S = 30.0
@@ -26,6 +25,8 @@ BUNDLE_STORE = "{{ var.value.edge_bundle_store }}"
 
 class TrainModelOperator(EdgeJobOperator):
     """Trains in the sandbox; the same data, code, image, parameters and seed are trained once.
+
+    It waits in the triggerer, where its metrics go to the model registry while it trains.
 
     Args:
         snapshot: What snapshot_data handed on.
@@ -45,6 +46,7 @@ class TrainModelOperator(EdgeJobOperator):
         model_registry_conn_id: str = DEFAULT_MODEL_REGISTRY,
         **kwargs: Any,
     ) -> None:
+        kwargs.setdefault("deferrable", True)
         super().__init__(**kwargs)
         self.model_registry_conn_id = model_registry_conn_id
         self.snapshot = snapshot
@@ -65,34 +67,23 @@ class TrainModelOperator(EdgeJobOperator):
         needs = SiteNeeds(job.limits, free_disk_bytes=run.project.min_free_disk_bytes)
         await ensure_ready(host, self.site, needs, job.image, job.login)
 
-    def tracked(self, run: PipelineRun, job: EdgeJob) -> Tracked:
+    def tracked(self, run: PipelineRun, lineage: Lineage) -> Tracked:
         """The training's run in the model registry."""
-        return Tracked(self.model_registry_conn_id, self.model.name, job.key, self._tags(run))
+        tags = {"site": run.site.name, "partition": run.partition}
+        return Tracked(self.model_registry_conn_id, self.model.name, lineage["training_key"], tags)
 
     async def before_result(self, host: EdgeHost, run: PipelineRun, job_name: str, lineage: Lineage) -> None:
-        """Keep the raw log; without a copy it stays on the site as long as a failure's does."""
-        archive = ModelRegistryHook(self.model_registry_conn_id).log_archive()
-        try:
-            kept = await raw_log.keep(host, job_name, archive, self.model.name, lineage["training_key"])
-        except (JobInterrupted, ModelRegistryUnavailable, ModelRegistryRefused) as error:
-            self.log.warning("The raw log stays on the site: %s", error)
-        else:
-            if kept:
-                self.log.info(
-                    "The raw log (%d bytes, sha256 %s) is an artifact of the run.",
-                    kept.log_size_bytes,
-                    kept.log_sha256,
-                )
+        """Keep the raw log."""
+        await keep_raw_log(host, job_name, self.tracked(run, lineage), self.log)
 
     async def after_failure(self, run: PipelineRun, lineage: Lineage) -> None:
         """Say in the model registry that the training has failed."""
         tracker = ModelRegistryHook(self.model_registry_conn_id).tracker()
-        key, tags = lineage["training_key"], self._tags(run)
-        async with tracker.run(self.model.name, key, tags, farewell_s=FAREWELL_S) as live:
+        tracked = self.tracked(run, lineage)
+        async with tracker.run(
+            tracked.model, tracked.training_key, tracked.tags, farewell_s=FAREWELL_S
+        ) as live:
             live.end("FAILED")
-
-    def _tags(self, run: PipelineRun) -> dict[str, str]:
-        return {"site": run.site.name, "partition": run.partition}
 
     def lineage(self, run: PipelineRun, job: EdgeJob) -> Lineage:
         """The training's identity, with all that went into it."""
@@ -128,7 +119,7 @@ class EvaluateModelOperator(EdgeJobOperator):
 
 
 class ExportModelOperator(EdgeJobOperator):
-    """Lists what may leave the site, and streams out exactly that.
+    """Lists what may leave the site, and streams out exactly that: to a worker, which keeps it.
 
     Args:
         training: What train_model handed on.
@@ -142,6 +133,7 @@ class ExportModelOperator(EdgeJobOperator):
         "evaluation",
         "bundle_store",
     )
+    ends_in_trigger: ClassVar[bool] = False
 
     def __init__(
         self, *, training: Any, evaluation: Any, bundle_store: str = BUNDLE_STORE, **kwargs: Any

@@ -1,4 +1,6 @@
-"""Watches a container on a site without a worker slot: passes its lines on, comes back when it has ended."""
+"""Watches a container on a site without a worker slot: passes its lines on, and ends the task of a job that
+has ended well; a worker says what has gone wrong.
+"""
 
 from __future__ import annotations
 
@@ -9,20 +11,37 @@ from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from airflow.triggers.base import BaseTrigger, TriggerEvent
+from airflow.sdk import TaskInstanceState
+from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
+from asgiref.sync import sync_to_async
 
 from edge_airflow.hooks.registries import ModelRegistryHook
 from edge_airflow.hooks.site import SiteHook
+from edge_airflow.hooks.task_states import AirflowTaskStates
 from edge_runner.frames import Point
-from edge_training import lifecycle, places, watching
-from edge_training.errors import EdgeError, TimeLimit, Transient
+from edge_training import lifecycle, outcomes, places, watching
+from edge_training.errors import (
+    EdgeError,
+    JobInterrupted,
+    ModelRegistryRefused,
+    ModelRegistryUnavailable,
+    TimeLimit,
+)
 from edge_training.ownership import Owner
 from edge_training.perseverance import Perseverance
+from edge_training.ports.edge_host import EdgeHost
+from edge_training.ports.task_states import TaskStates
 from edge_training.ports.tracking import LiveRun
+from edge_training.stages import raw_log
+from edge_training.stages.reconcile import task_of
 
 SHORTEST_WATCH_S = 8.0
-"""Airflow's scheduler fails a deferred task that comes back before it has noted the deferral (measured: up to
-5 s later on a busy machine), so a trigger fires no earlier than this."""
+"""Airflow's scheduler fails a deferred task that comes back to a worker before it has noted the deferral
+(measured: up to 5 s later on a busy machine), so a trigger sends none back earlier than this."""
+RETURN_VALUE = "return_value"
+"""Where Airflow keeps what a task hands on."""
+UNFINISHED: set[asyncio.Task[None]] = set()
+"""Jobs that are being given up: an event loop forgets tasks that nobody holds."""
 
 
 @dataclass(frozen=True)
@@ -67,12 +86,16 @@ class Tracked:
 class EdgeJobTrigger(BaseTrigger):
     """Fires when the job's container has ended for good, or the watch has lost its patience.
 
+    A task that a trigger sends back to a worker needs a slot of its pool again, and the slots of a busy site
+    are taken by jobs that run for hours. So what has ended well ends the task right here.
+
     Args:
         site: The site.
         container: The job's container.
         owner: Who watches it, as a dict; a kill counts only while nobody else watches.
         patience: Limits of the watch, as a dict of `Patience`.
-        tracked: Where the job's metrics go, as a dict of `Tracked`; None for nowhere.
+        tracked: Where the job's metrics and its raw log go, as a dict of `Tracked`; None for nowhere.
+        lineage: What the task hands on beside the job's value; None when a worker has to finish the task.
     """
 
     def __init__(
@@ -82,6 +105,7 @@ class EdgeJobTrigger(BaseTrigger):
         owner: Mapping[str, Any],
         patience: Mapping[str, Any],
         tracked: Mapping[str, Any] | None = None,
+        lineage: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow leaves this base class untyped
         self.site = site
@@ -89,6 +113,9 @@ class EdgeJobTrigger(BaseTrigger):
         self.owner = Owner(**owner)
         self.patience = Patience(**patience)
         self.tracked = Tracked(**tracked) if tracked else None
+        self.lineage = dict(lineage) if lineage is not None else None
+        self.task_states: TaskStates = AirflowTaskStates()
+        self._hook = SiteHook(site)
         self._cursor: watching.Cursor | None = None
         self._perseverance = Perseverance(self.patience.out_of_reach_s, self.log.warning)
 
@@ -100,31 +127,56 @@ class EdgeJobTrigger(BaseTrigger):
             "owner": asdict(self.owner),
             "patience": asdict(self.patience),
             "tracked": asdict(self.tracked) if self.tracked else None,
+            "lineage": self.lineage,
         }
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Watch the job to its end, through lost connections."""
         started = time.monotonic()
-        event: dict[str, Any] = {}
-        try:
-            async with asyncio.timeout(self.patience.left_s), await self._live_run() as live:
-                sink = Sink(self.log, live)
-                await self._perseverance.through(lambda: self._watch(sink))
-        except TimeoutError:
-            event = await self._out_of_time()
-        except EdgeError as error:
-            event = ended_by(error)
-        await asyncio.sleep(max(0.0, started + SHORTEST_WATCH_S - time.monotonic()))
-        yield TriggerEvent(event)
+        event = await self._ended()
+        if not isinstance(event, TaskSuccessEvent):
+            await asyncio.sleep(max(0.0, started + SHORTEST_WATCH_S - time.monotonic()))
+        yield event
 
     async def on_kill(self) -> None:
-        """Give the job up; it is stopped unless somebody else watches it."""
-        await self._give_up("its task was cleared or marked in Airflow")
+        """Give the job up, to the end: Airflow cancels this call again each second (3.3.2, source)."""
+        giving_up = asyncio.create_task(self._give_up_unless_deferred())
+        UNFINISHED.add(giving_up)
+        giving_up.add_done_callback(UNFINISHED.discard)
+        await asyncio.shield(giving_up)
+
+    async def _give_up_unless_deferred(self) -> None:
+        """Give the job up; it is stopped unless somebody else watches it.
+
+        A triggerer that was silent for a while loses its triggers to another one, and takes that for a kill.
+        The job of a task that is still deferred is watched by that other one.
+        """
+        task = task_of(self.owner)
+        state = (await self.task_states.states([task])).get(task)
+        if state == TaskInstanceState.DEFERRED:
+            return
+        why = "its task was cleared or marked in Airflow"
+        async with await self._hook.aconnect() as host:
+            await lifecycle.give_up(
+                host, self.container, self.owner, self.patience.grace_s, why, say=self.log.error
+            )
+
+    async def _ended(self) -> TriggerEvent:
+        """Watch the job to its end; gives the event."""
+        try:
+            async with asyncio.timeout(self.patience.left_s):
+                async with await self._live_run() as live:
+                    sink = Sink(self.log, live)
+                    await self._perseverance.through(lambda: self._watch(sink))
+                return await self._perseverance.through(self._taken) or TriggerEvent({})
+        except TimeoutError:
+            return await self._out_of_time()
+        except EdgeError as error:
+            return ended_by(error)
 
     async def _watch(self, sink: Sink) -> None:
         """Connect and pass lines on to the end, or to the next loss of the connection."""
-        hook = SiteHook(self.site)
-        async with await hook.aconnect() as host, await hook.abookmarks() as bookmarks:
+        async with await self._hook.aconnect() as host, await self._hook.abookmarks() as bookmarks:
             if self._cursor is None:
                 self._cursor = await places.left(bookmarks, self.container, self.owner)
             watch = watching.watch(
@@ -145,12 +197,31 @@ class EdgeJobTrigger(BaseTrigger):
         tracker = await ModelRegistryHook(self.tracked.conn_id).atracker()
         return tracker.run(self.tracked.model, self.tracked.training_key, self.tracked.tags)
 
-    async def _out_of_time(self) -> dict[str, Any]:
-        """Stop the job of a task whose time is over; gives the event."""
-        stopped = "It was stopped on the site."
+    async def _taken(self) -> TriggerEvent | None:
+        """The event of a job that has ended well; None for any other."""
+        async with await self._hook.aconnect() as host:
+            return await self._event_of(host)
+
+    async def _event_of(self, host: EdgeHost) -> TriggerEvent | None:
+        state = await outcomes.existing(host, self.container)
+        if await outcomes.phase(host, state) != "succeeded":
+            return None
+        if self.lineage is None:
+            return TriggerEvent({})
+        if self.tracked is not None:
+            await keep_raw_log(host, self.container, self.tracked, self.log)
+        value = {"job": self.container, **self.lineage, **await outcomes.collect(host, self.container)}
+        return TaskSuccessEvent(xcoms={RETURN_VALUE: value})
+
+    async def _out_of_time(self) -> TriggerEvent:
+        """Stop the job of a task whose time is over, unless it has ended well meanwhile; gives the event."""
+        stopped, why = "It was stopped on the site.", "its task ran longer than execution_timeout"
         try:
-            await self._give_up("its task ran longer than execution_timeout")
-        except Transient as error:
+            async with await self._hook.aconnect() as host:
+                if event := await self._event_of(host):
+                    return event
+                await lifecycle.give_up(host, self.container, self.owner, self.patience.grace_s, why)
+        except EdgeError as error:
             stopped = f"It could not be stopped ({error}); maintain_site does that once the site answers."
         return ended_by(
             TimeLimit(
@@ -158,10 +229,6 @@ class EdgeJobTrigger(BaseTrigger):
                 "Raise execution_timeout, or let the job do less."
             )
         )
-
-    async def _give_up(self, why: str) -> None:
-        async with await SiteHook(self.site).aconnect() as host:
-            await lifecycle.give_up(host, self.container, self.owner, self.patience.grace_s, why)
 
 
 @dataclass(frozen=True)
@@ -181,6 +248,30 @@ class Sink:
             self.live.log([point])
 
 
-def ended_by(error: EdgeError) -> dict[str, Any]:
+def ended_by(error: EdgeError) -> TriggerEvent:
     """The event of a watch that an error ended: its kind, which decides about a retry, and its sentence."""
-    return {"error": {"kind": type(error).__name__, "message": str(error)}}
+    return TriggerEvent({"error": {"kind": type(error).__name__, "message": str(error)}})
+
+
+async def keep_raw_log(host: EdgeHost, job_name: str, tracked: Tracked, log: Any) -> None:
+    """Make a training's raw log an artifact of its run; one that cannot be kept now stays on the site.
+
+    Args:
+        host: The site.
+        job_name: The training's container.
+        tracked: Its run.
+        log: Is told.
+    """
+    try:
+        # In a thread, where the same call works in a task and in a trigger.
+        archive = await sync_to_async(ModelRegistryHook(tracked.conn_id).log_archive)()
+        kept = await raw_log.keep(host, job_name, archive, tracked.model, tracked.training_key)
+    except (JobInterrupted, ModelRegistryUnavailable, ModelRegistryRefused) as error:
+        log.warning("The raw log stays on the site: %s", error)
+        return
+    if kept:
+        log.info(
+            "The raw log (%d bytes, sha256 %s) is an artifact of the run.",
+            kept.log_size_bytes,
+            kept.log_sha256,
+        )

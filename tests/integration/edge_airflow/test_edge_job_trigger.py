@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 
 import pytest
+from airflow.triggers.base import TaskSuccessEvent
+from tests.edge_world import SAVE_MODEL
+from tests.fakes.task_states import InMemoryTaskStates
 from tests.jobs import NEXT_TRY, OTHER_RUN, OWNER, TRAINING_REQUEST
 from tests.real_host import Door, Engine, engine, real_host
 
@@ -17,6 +20,7 @@ from edge_training.jobs import EdgeJob
 from edge_training.lifecycle import ensure_started
 from edge_training.outcomes import as_text, collect
 from edge_training.ownership import Owner
+from edge_training.stages.reconcile import task_of
 
 
 @pytest.fixture
@@ -40,8 +44,12 @@ def job(site, behind: Engine) -> Callable[[str], EdgeJob]:
     return made
 
 
-def trigger(job: EdgeJob, owner: Owner = OWNER, **patience: float) -> EdgeJobTrigger:
-    return EdgeJobTrigger("edge_site", job.name, asdict(owner), asdict(Patience(**patience)))
+def trigger(
+    job: EdgeJob, owner: Owner = OWNER, lineage: dict | None = None, **patience: float
+) -> EdgeJobTrigger:
+    made = EdgeJobTrigger("edge_site", job.name, asdict(owner), asdict(Patience(**patience)), lineage=lineage)
+    made.task_states = InMemoryTaskStates()
+    return made
 
 
 async def events(watching: EdgeJobTrigger) -> list:
@@ -54,6 +62,25 @@ async def test_it_fires_once_when_the_job_has_ended(site, job, connect_through):
     async with real_host(site) as host:
         await ensure_started(host, made, OWNER)
     assert await events(trigger(made)) == [{}]
+
+
+async def test_a_job_that_has_ended_well_ends_its_task_without_a_worker(site, job, connect_through):
+    connect_through()
+    made = job(SAVE_MODEL)
+    async with real_host(site) as host:
+        await ensure_started(host, made, OWNER)
+    (event,) = [event async for event in trigger(made, lineage={"training_key": made.key}).run()]
+    assert isinstance(event, TaskSuccessEvent)
+    value = event.xcoms["return_value"]
+    assert (value["job"], value["training_key"], value["metrics"]) == (made.name, made.key, {})
+
+
+async def test_a_job_that_has_ended_badly_needs_a_worker_to_say_so(site, job, connect_through):
+    connect_through()
+    made = job("import sys; sys.exit(3)")
+    async with real_host(site) as host:
+        await ensure_started(host, made, OWNER)
+    assert await events(trigger(made, lineage={})) == [{}]
 
 
 async def test_it_watches_on_through_a_lost_connection(site, job, connect_through):
@@ -93,8 +120,27 @@ async def test_a_kill_stops_the_job_when_nobody_else_watches_it(site, job, conne
         for owner in (OWNER, NEXT_TRY):
             await trigger(made, owner, grace_s=1).on_kill()
             assert (await host.inspect(made.name)).status == "running"
-        await trigger(made, OTHER_RUN, grace_s=1).on_kill()
+        last = trigger(made, OTHER_RUN, grace_s=1)
+        last.task_states.known[task_of(OTHER_RUN)] = "deferred"
+        await last.on_kill()
+        assert (await host.inspect(made.name)).status == "running"
+        last.task_states.known[task_of(OTHER_RUN)] = "failed"
+        await last.on_kill()
         assert (await host.inspect(made.name)).status == "exited"
+
+
+async def test_a_kill_goes_on_to_its_end_although_it_is_cancelled(site, job, connect_through):
+    """Airflow cancels a trigger again each second until it has ended."""
+    connect_through()
+    made = job("import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(100)")
+    async with real_host(site) as host:
+        await ensure_started(host, made, OWNER)
+        killing = asyncio.create_task(trigger(made, grace_s=2).on_kill())
+        await asyncio.sleep(0)
+        killing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await killing
+        assert (await asyncio.wait_for(host.wait(made.name), 30)).status == "exited"
 
 
 async def test_a_task_whose_time_is_over_leaves_nothing_running(site, job, connect_through):
@@ -108,15 +154,26 @@ async def test_a_task_whose_time_is_over_leaves_nothing_running(site, job, conne
         assert (await host.inspect(made.name)).status == "exited"
 
 
+async def test_a_job_that_had_ended_well_in_time_is_taken_although_its_tasks_time_is_over(
+    site, job, connect_through
+):
+    """The line, or the triggerer, was away when it ended."""
+    connect_through()
+    made = job(SAVE_MODEL)
+    async with real_host(site) as host:
+        await ensure_started(host, made, OWNER)
+        await host.wait(made.name)
+    (event,) = [event async for event in trigger(made, lineage={}, deadline=time.time() - 1).run()]
+    assert isinstance(event, TaskSuccessEvent)
+
+
 async def test_a_container_killed_from_outside_goes_on_without_a_worker(site, job, behind, connect_through):
     connect_through()
     made = job(
         "import os, pathlib, time\n"
         "mark = pathlib.Path(os.environ['EDGE_CHECKPOINT_DIR'], 'mark')\n"
         "print('again' if mark.exists() else 'first', flush=True)\n"
-        "if not mark.exists(): mark.touch(); time.sleep(100)\n"
-        "os.mkdir(os.environ['EDGE_MODEL_DIR'])\n"
-        "open(os.environ['EDGE_MODEL_DIR'] + '/MLmodel', 'w')"
+        "if not mark.exists(): mark.touch(); time.sleep(100)\n" + SAVE_MODEL
     )
     async with real_host(site) as host:
         await ensure_started(host, made, OWNER)

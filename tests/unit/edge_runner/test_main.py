@@ -8,7 +8,7 @@ import json
 import pytest
 
 from edge_runner import protocol
-from edge_runner.__main__ import main, run_step
+from edge_runner.__main__ import is_done, main, run_step
 from edge_runner.protocol import StepError
 
 
@@ -65,6 +65,20 @@ def test_the_result_of_an_earlier_try_does_not_outlive_the_next_one(ask, dirs):
     (dirs.job / "result.json").write_text("stale")
     _, result = ask("train", TRAINING)
     assert result["outcome"] == "refused"
+
+
+def test_a_container_that_has_done_its_work_is_not_asked_twice(ask, dirs, monkeypatch):
+    """A second start of the same container; another one on the same volume begins anew."""
+    assert not is_done(dirs)
+    ask("train", TRAINING)
+    assert not is_done(dirs)
+    (dirs.code / "model" / "train.py").write_text(
+        "import os; folder = os.environ['EDGE_MODEL_DIR']; os.mkdir(folder); open(folder + '/MLmodel', 'w')"
+    )
+    ask("train", TRAINING)
+    assert is_done(dirs)
+    monkeypatch.setattr("platform.node", lambda: "another")
+    assert not is_done(dirs)
 
 
 def test_a_result_that_finds_no_room_is_74_and_a_sentence(ask, dirs, capsys):

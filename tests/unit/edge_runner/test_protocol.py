@@ -16,12 +16,13 @@ def test_canonical_json_has_one_spelling():
 
 
 def test_messages_carry_the_protocols_version():
-    done = protocol.succeeded("stage", {"blobs": 3})
+    done = protocol.succeeded("stage", {"blobs": 3}, "a")
     assert read_message(canonical_json(done), "the result") == {
         "protocol": 1,
         "step": "stage",
         "outcome": "succeeded",
         "value": {"blobs": 3},
+        "container": "a",
     }
     refused = protocol.refused("stage", StepError("DataCorrupt", "Broken.", {"blob": "a"}))
     assert refused["error"] == {"kind": "DataCorrupt", "message": "Broken.", "details": {"blob": "a"}}

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from tests.fakes.edge_host import InMemoryEdgeHost, Outcome, success
-from tests.jobs import IMAGE, OTHER_RUN, OWNER, PLAIN, Said
+from tests.jobs import IMAGE, NEXT_TRY, OTHER_RUN, OWNER, PLAIN, Said
 
 from edge_training import leases, ownership, watching
 from edge_training.errors import SiteBusy
@@ -16,9 +16,9 @@ from edge_training.ports.edge_host import Limits
 from edge_training.watching import START, watch
 
 RUNS = Outcome(runs=True)
-FIRST = replace(PLAIN, key="1a" * 32, limits=Limits(gpu_ids=("0", "1")))
-SECOND = replace(PLAIN, key="2b" * 32, limits=Limits(gpu_ids=("1",)))
-ENDED = 0
+FIRST = replace(PLAIN, key="1a" * 32, limits=Limits(gpu_ids=("GPU-0", "GPU-1")))
+SECOND = replace(PLAIN, key="2b" * 32, limits=Limits(gpu_ids=("GPU-1",)))
+ENDED, KILLED = 0, 137
 
 
 @pytest.fixture
@@ -56,12 +56,12 @@ async def test_it_is_started_by_its_watch_when_the_gpu_is_free(host):
         host.containers[FIRST.name].end(ENDED)
 
     await asyncio.gather(watched(), first_ends())
-    assert said.lines == [f"{SECOND.name} waits for GPU 1, which {FIRST.name} uses.", "second"]
+    assert said.lines == [f"{SECOND.name} waits for GPU-1, which {FIRST.name} uses.", "second"]
 
 
 async def test_other_gpus_are_free(host):
     await ensure_started(host, SECOND, OWNER)
-    other = replace(PLAIN, key="3c" * 32, limits=Limits(gpu_ids=("2",)))
+    other = replace(PLAIN, key="3c" * 32, limits=Limits(gpu_ids=("GPU-2",)))
     host.outcomes[other.name] = [RUNS]
     assert (await ensure_started(host, other, OTHER_RUN)).status == "running"
 
@@ -75,7 +75,7 @@ async def test_a_job_without_gpus_waits_for_nobody(host):
 async def test_a_job_that_is_started_again_keeps_its_lease(host):
     state = await ensure_started(host, FIRST, OWNER)
     await leases.acquire(host, state)
-    assert {name for name in host.containers if name.startswith("edge-gpu-")} == {"edge-gpu-0", "edge-gpu-1"}
+    assert {name for name in host.containers if "lease" in name} == {"edge-lease-GPU-0", "edge-lease-GPU-1"}
 
 
 @pytest.mark.parametrize("gone", ["ended", "removed", "set aside", "left before its start"])
@@ -97,15 +97,46 @@ async def test_the_lease_of_a_job_that_is_over_is_taken(host, gone):
 async def test_a_job_that_is_about_to_start_keeps_its_lease(host):
     state = await ensure_started(host, FIRST, OWNER)
     host.containers[FIRST.name].status = "created"
-    with pytest.raises(SiteBusy, match="waits for GPU 1"):
-        await leases.acquire(host, replace(state, name="another", labels={"edge-training.gpus": "1"}))
+    with pytest.raises(SiteBusy, match="waits for GPU-1"):
+        await leases.acquire(host, replace(state, name="another", labels={"edge-training.gpus": "GPU-1"}))
+
+
+async def test_an_interrupted_job_keeps_its_lease_while_somebody_watches_it(host):
+    """Whoever watches it is about to start it again."""
+    await ensure_started(host, FIRST, OWNER)
+    host.containers[FIRST.name].end(KILLED)
+    assert (await ensure_started(host, SECOND, OTHER_RUN)).status == "created"
+    await ownership.release(host, FIRST.name, OWNER)
+    assert (await ensure_started(host, SECOND, OTHER_RUN)).status == "exited"
+
+
+async def test_a_job_that_is_taken_up_while_its_lease_is_taken_keeps_the_gpu(host):
+    """Its new try has found its own lease, which the other one removes a moment later."""
+    state = await ensure_started(host, FIRST, OWNER)
+    host.containers[FIRST.name].end(KILLED)
+    await ownership.release(host, FIRST.name, OWNER)
+
+    class TakenUp(InMemoryEdgeHost):
+        async def remove(self, name):
+            if not await ownership.watchers(host, FIRST.name):
+                await ownership.claim(host, FIRST.name, NEXT_TRY)
+                await leases.acquire(host, state)
+            await super().remove(name)
+
+    between = TakenUp(set())
+    vars(between).update(vars(host))
+    assert (await ensure_started(between, SECOND, OTHER_RUN)).status == "created"
+    assert "edge-lease-GPU-1" not in host.containers
+    await leases.acquire(host, state)
+    with pytest.raises(SiteBusy, match=f"waits for GPU-1, which {FIRST.name} uses"):
+        await leases.acquire(host, await host.inspect(SECOND.name))
 
 
 async def test_of_two_that_find_a_stale_lease_one_gets_it(host):
     """The slower one removes the lease it has seen, by its id, and not the new one of its name."""
     await ensure_started(host, FIRST, OWNER)
     host.containers[FIRST.name].end(ENDED)
-    third = replace(PLAIN, key="3c" * 32, limits=Limits(gpu_ids=("1",)))
+    third = replace(PLAIN, key="3c" * 32, limits=Limits(gpu_ids=("GPU-1",)))
     host.outcomes[SECOND.name], host.outcomes[third.name] = [RUNS], [RUNS]
 
     class Slow(InMemoryEdgeHost):

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
-from tests.fakes.edge_host import Crash, CrashingHost, InMemoryEdgeHost, Outcome, success
-from tests.jobs import IMAGE, NEXT_TRY, OTHER_RUN, OWNER, PLAIN
+from tests.fakes.edge_host import Container, Crash, CrashingHost, InMemoryEdgeHost, Outcome, success
+from tests.jobs import IMAGE, NEXT_TRY, OTHER_RUN, OWNER, PLAIN, Said
 
+from edge_runner.protocol import PAYLOAD_NAME, RESULT_NAME, WORK_NAME
 from edge_training import errors, ownership
-from edge_training.lifecycle import ensure_started, give_up, go_on, read_starts
+from edge_training.lifecycle import ensure_started, give_up, go_on, read_starts, set_aside
 from edge_training.outcomes import collect
+from edge_training.watching import START, watch
 
 RUNS = Outcome(runs=True)
 KILLED = 137
@@ -44,7 +47,7 @@ async def test_what_is_looked_at_before_a_start_is_looked_at_only_before_a_start
     assert len(looked) == looks
 
 
-@pytest.mark.parametrize("calls", range(14))
+@pytest.mark.parametrize("calls", range(24))
 async def test_a_worker_may_die_between_any_two_calls(host, calls):
     """Whoever comes next finds, starts or adopts the one container."""
     with suppress(Crash):
@@ -56,7 +59,7 @@ async def test_a_worker_may_die_between_any_two_calls(host, calls):
     await collect(host, PLAIN.name)
 
 
-@pytest.mark.parametrize("calls", range(20))
+@pytest.mark.parametrize("calls", range(36))
 async def test_a_worker_may_die_anywhere_while_it_replaces_a_failed_container(host, calls):
     host.outcomes[PLAIN.name] = [Outcome(exit_code=1), RUNS]
     await ensure_started(host, PLAIN, OWNER)
@@ -65,6 +68,110 @@ async def test_a_worker_may_die_anywhere_while_it_replaces_a_failed_container(ho
     await ensure_started(host, PLAIN, NEXT_TRY)
     assert sorted(host.containers) == [PLAIN.name, f"{PLAIN.name}.failed-1"]
     assert host.containers[PLAIN.name].status == "running"
+
+
+class Meddled(InMemoryEdgeHost):
+    """A host on which somebody else acts right before a call.
+
+    Args:
+        host: The host.
+        call: The name of the call.
+        meddle: What is done before its first use.
+    """
+
+    def __init__(self, host: InMemoryEdgeHost, call: str, meddle: Callable[[], object]) -> None:
+        vars(self).update(vars(host))
+        found = getattr(self, call)
+
+        async def meddled(*args: object) -> object:
+            setattr(self, call, found)
+            meddle()
+            return await found(*args)
+
+        setattr(self, call, meddled)
+
+
+async def test_a_container_that_others_start_again_while_it_is_set_aside_is_adopted(host):
+    """Another run's trigger goes on with it between this try's look and its renaming."""
+    host.outcomes[PLAIN.name] = [RUNS]
+    await ensure_started(host, PLAIN, OTHER_RUN)
+    host.containers[PLAIN.name].end(KILLED)
+    interrupted = host.containers[PLAIN.name]
+    meddled = Meddled(host, "rename", lambda: setattr(interrupted, "status", "running"))
+    state = await ensure_started(meddled, PLAIN, OWNER)
+    assert list(host.containers) == [PLAIN.name]
+    assert (state.id, state.status) == (interrupted.id, "running")
+    assert await ownership.watchers(host, PLAIN.name) == [OTHER_RUN, OWNER]
+
+
+async def test_of_a_job_that_runs_twice_the_one_without_the_name_is_stopped(host):
+    """Its name was taken before it could be given back."""
+    host.outcomes[PLAIN.name] = [RUNS]
+    state = await ensure_started(host, PLAIN, OTHER_RUN)
+    container = host.containers[PLAIN.name]
+
+    def take_the_name() -> None:
+        container.status = "running"
+        host.containers[PLAIN.name] = Container(container.spec, status="running")
+
+    container.end(KILLED)
+
+    class NameTaken(InMemoryEdgeHost):
+        async def inspect(self, name):
+            if name.endswith(".failed-1") and name in host.containers:
+                take_the_name()
+            return await super().inspect(name)
+
+    taken = NameTaken(set())
+    vars(taken).update(vars(host))
+    await set_aside(taken, state)
+    assert {name: found.status for name, found in host.containers.items()} == {
+        f"{PLAIN.name}.failed-1": "exited",
+        PLAIN.name: "running",
+    }
+
+
+@pytest.mark.parametrize("call", ["boot_id", "write_file"])
+async def test_a_job_that_others_have_finished_meanwhile_is_not_run_again(host, call):
+    """Two runs share it; both have seen it created."""
+    outcomes = host.outcomes[PLAIN.name] = [Outcome(result=success({})), RUNS]
+    await host.create(PLAIN.container())
+
+    def finish() -> None:
+        outcomes.pop(0)
+        host.containers[PLAIN.name].end(0)
+        result = {f"{WORK_NAME}/{RESULT_NAME}": success({}), PAYLOAD_NAME: PLAIN.payload()}
+        host.volumes[PLAIN.name].update(result)
+
+    state = await ensure_started(Meddled(host, call, finish), PLAIN, OWNER)
+    assert (state.status, len(outcomes)) == ("exited", 1)
+    await collect(host, PLAIN.name)
+
+
+async def test_a_start_that_docker_fails_at_does_not_count(host):
+    def fail() -> None:
+        raise errors.SiteFailing("Docker fails (500).")
+
+    await host.create(PLAIN.container())
+    with pytest.raises(errors.SiteFailing):
+        await ensure_started(Meddled(host, "start", fail), PLAIN, OWNER)
+    assert (await read_starts(host, await host.inspect(PLAIN.name))).boot_ids == ()
+
+
+async def test_torn_records_end_nothing(host):
+    """A power cut leaves files of length zero."""
+    host.outcomes[PLAIN.name] = [RUNS, Outcome(result=success({}))]
+    await ensure_started(host, PLAIN, OWNER)
+    for path in host.volumes[PLAIN.name]:
+        if path.endswith(".json"):
+            host.volumes[PLAIN.name][path] = b""
+    host.containers[PLAIN.name].end(KILLED)
+    said = Said()
+    async for _ in watch(host, PLAIN.name, OWNER, START, said, most_restarts=1):
+        pass
+    await collect(host, PLAIN.name)
+    assert await ownership.watchers(host, PLAIN.name) == [OWNER]
+    assert any("is started again (1 of at most 1)" in line for line in said.lines)
 
 
 async def test_the_owner_is_recorded_before_the_container_runs(host):
@@ -135,7 +242,7 @@ async def test_an_interrupted_container_is_started_again_and_is_the_same_one(hos
 
 async def test_a_reboot_is_told_apart_from_a_kill(host):
     await interrupted(host, [RUNS] * 3)
-    assert "somebody on the VM ended it" in await go_on(host, await host.inspect(PLAIN.name), 5)
+    assert "ended from outside by SIGKILL" in await go_on(host, await host.inspect(PLAIN.name), 5)
     host.containers[PLAIN.name].end(KILLED)
     host.boot = "boot-2"
     assert "the VM was restarted" in await go_on(host, await host.inspect(PLAIN.name), 5)

@@ -9,7 +9,16 @@ import pytest
 from tests.fakes.edge_host import InMemoryEdgeHost
 from tests.jobs import IMAGE, NEXT_TRY, OTHER_RUN, OWNER, PLAIN
 
-from edge_training.ownership import Record, claim, decoded, release, watchers, watches
+from edge_training.ownership import (
+    OWNERS_NAME,
+    Record,
+    claim,
+    decoded,
+    has_given_up,
+    release,
+    watchers,
+    watches,
+)
 
 
 @pytest.fixture
@@ -25,8 +34,9 @@ def test_a_record_survives_its_way_to_the_site():
     assert decoded(record.encoded()) == record
 
 
-def test_tries_of_a_task_share_a_record_and_nothing_else_does():
-    assert OWNER.record_name == NEXT_TRY.record_name
+def test_tries_of_a_task_share_a_name_and_nothing_else_does():
+    assert OWNER.task_name == NEXT_TRY.task_name
+    assert OWNER.record_name != NEXT_TRY.record_name
     others = [
         replace(OWNER, **change)
         for change in (
@@ -37,7 +47,7 @@ def test_tries_of_a_task_share_a_record_and_nothing_else_does():
             {"map_index": 1},
         )
     ]
-    assert OWNER.record_name not in [other.record_name for other in others]
+    assert OWNER.task_name not in [other.task_name for other in others]
 
 
 async def test_a_new_try_takes_over_from_the_old_one(host):
@@ -46,6 +56,39 @@ async def test_a_new_try_takes_over_from_the_old_one(host):
     assert await watchers(host, PLAIN.name) == [NEXT_TRY]
     assert await release(host, PLAIN.name, OWNER) is False
     assert await watches(host, PLAIN.name, NEXT_TRY)
+
+
+async def test_an_old_try_that_gives_up_while_a_new_one_comes_stops_nothing(host):
+    class Between(InMemoryEdgeHost):
+        async def write_file(self, name, volume_dir, path, content):
+            if NEXT_TRY not in await watchers(host, PLAIN.name):
+                await claim(host, PLAIN.name, NEXT_TRY)
+            await super().write_file(name, volume_dir, path, content)
+
+    await claim(host, PLAIN.name, OWNER)
+    between = Between(set())
+    vars(between).update(vars(host))
+    assert await release(between, PLAIN.name, OWNER) is False
+    assert await watchers(host, PLAIN.name) == [NEXT_TRY]
+
+
+async def test_an_old_try_that_wakes_up_late_watches_nothing(host):
+    await claim(host, PLAIN.name, NEXT_TRY)
+    await claim(host, PLAIN.name, OWNER)
+    assert await watchers(host, PLAIN.name) == [NEXT_TRY]
+    assert await has_given_up(host, PLAIN.name, OWNER)
+    assert await release(host, PLAIN.name, OWNER) is False
+
+
+@pytest.mark.parametrize(
+    "torn", [b"", b"{", b"[]", b"7", b'{"owner": {}}', b'{"owner": {"a": 1}, "released": 0}']
+)
+async def test_a_torn_record_is_no_record(host, torn):
+    await claim(host, PLAIN.name, OTHER_RUN)
+    await claim(host, PLAIN.name, OWNER)
+    host.volumes[PLAIN.name][f"{OWNERS_NAME}/{OWNER.record_name}"] = torn
+    assert await watchers(host, PLAIN.name) == [OTHER_RUN]
+    assert not await has_given_up(host, PLAIN.name, OWNER)
 
 
 async def test_only_the_last_watcher_learns_that_it_was_the_last(host):

@@ -7,10 +7,11 @@ import asyncio
 import pytest
 
 from edge_training import perseverance
-from edge_training.errors import DataRejected, SiteUnreachable
+from edge_training.errors import DataRejected, SiteFailing, SiteUnreachable
 from edge_training.perseverance import Perseverance
 
 LOST = SiteUnreachable("The VM does not answer.")
+FAILING = SiteFailing("Docker fails (500): no cgroup.")
 
 
 @pytest.fixture(autouse=True)
@@ -84,3 +85,21 @@ async def test_silence_of_a_connection_that_holds_is_no_outage():
 async def test_what_is_no_loss_ends_the_work_at_once():
     with pytest.raises(DataRejected):
         await through([DataRejected("Too many nulls."), "done"])
+
+
+async def test_a_docker_that_fails_for_a_moment_is_asked_again():
+    result, said = await through([FAILING, FAILING, "done"])
+    assert (result, said) == ("done", [f"{FAILING} It is tried again for up to 180 s."])
+
+
+async def test_a_docker_that_keeps_failing_ends_the_work_with_its_own_words(monkeypatch):
+    """Each attempt has contact: the patience for lost lines never ends."""
+    monkeypatch.setattr(perseverance, "FAILING_LIMIT_S", 0.01)
+    with pytest.raises(SiteFailing, match="no cgroup"):
+        await through([FAILING] * 10**6, limit_s=3600)
+
+
+async def test_failures_with_an_outage_between_them_are_counted_anew(monkeypatch):
+    monkeypatch.setattr(perseverance, "FAILING_LIMIT_S", 0.0)
+    result, _ = await through([FAILING, LOST, FAILING, LOST, FAILING, "done"])
+    assert result == "done"

@@ -87,6 +87,39 @@ async def test_lines_that_share_a_time_are_all_passed_on(host):
     assert said.lines == list(LINES[:4])
 
 
+@pytest.mark.parametrize("seen", range(1, 6))
+async def test_lines_of_a_raw_log_whose_end_a_power_cut_has_taken_are_all_passed_on_once(host, seen):
+    """The third and fourth line were shown, and their bytes were lost; the places are given again."""
+    await finished(host)
+    frames = [Line(n * 7, n * 7 + 7, f"line {n}") for n in range(4)]
+    frames += [Line(14, 21, "again"), Line(21, 28, "and on"), Line(28, 35, "bye")]
+    host.containers[PLAIN.name].lines += [LogLine(str(n), each.encoded()) for n, each in enumerate(frames)]
+    said, cursor = Said(), START
+    async for reached in follow(host, PLAIN.name, START, said):
+        cursor = reached
+        if len(said.lines) == seen:
+            break
+    await to_the_end(host, cursor, said)
+    assert said.lines == [each.text for each in frames]
+
+
+async def test_a_remark_is_passed_on_once_however_often_the_log_is_read(host):
+    await finished(host)
+    host.containers[PLAIN.name].lines += [
+        LogLine("1", "a remark"),
+        LogLine("2", Line(0, 6, "hello").encoded()),
+        LogLine("3", "another remark"),
+        LogLine("4", Line(6, 12, "there").encoded()),
+    ]
+    said, cursor = Said(), START
+    async for reached in follow(host, PLAIN.name, START, said):
+        cursor = reached
+        if len(said.lines) == 3:
+            break
+    await to_the_end(host, cursor, said)
+    assert said.lines == ["a remark", "hello", "another remark", "there"]
+
+
 async def test_output_that_the_site_has_lost_is_said(host):
     await finished(host, *LINES[:5])
     del host.containers[PLAIN.name].lines[2]

@@ -6,6 +6,7 @@ import asyncio
 import json
 import uuid
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from edge_training.jobs import EdgeJob
 from edge_training.lifecycle import ensure_started
 from edge_training.outcomes import as_text, collect
 from edge_training.ownership import watchers
+from edge_training.ports.edge_host import Limits
 from edge_training.watching import START, follow
 
 SECRET = "s3cret-s1gnature"
@@ -129,6 +131,26 @@ async def test_a_connection_lost_while_the_work_is_delivered_runs_nothing(site, 
     assert "whole" in await finished(host, made)
 
 
+async def test_a_connection_lost_while_the_secrets_are_delivered_is_no_fault_of_the_job(site, host, job):
+    """So the caller delivers them again, in the same try."""
+    made = replace(job("").container(), command=("python3", "-c", "import time; time.sleep(100)"))
+    await host.create(made)
+    async with Door(site.ssh_host, site.ssh_port) as door, real_host(site, port=door.port) as far:
+        delivery = asyncio.create_task(far.start(made.name, b"never taken"))
+        while (await host.inspect(made.name)).status != "running":
+            await asyncio.sleep(0.01)
+        door.slam()
+        with pytest.raises(errors.SiteUnreachable, match="does not answer"):
+            await delivery
+
+
+async def test_a_job_that_ends_without_taking_its_secrets_is_told_from_a_lost_connection(host, job):
+    made = replace(job("").container(), command=("python3", "-c", "raise SystemExit(3)"))
+    await host.create(made)
+    with pytest.raises(errors.JobInterrupted, match="ended before its input arrived"):
+        await host.start(made.name, b"never taken")
+
+
 async def test_a_connection_lost_while_watching_loses_and_repeats_no_line(site, host, job):
     made = job("import time\nfor n in range(30): print('line', n, flush=True); time.sleep(0.1)")
     await ensure_started(host, made, OWNER)
@@ -172,16 +194,28 @@ async def test_bytes_that_are_no_text_do_not_end_the_log(host, job):
 async def test_a_job_sees_its_limits(host, job):
     made = job(
         """
-import os
+import os, pathlib
 print("user", os.getuid(), os.getgid())
 print("capabilities", [line.split()[1] for line in open("/proc/self/status") if line.startswith("CapEff")][0])
 print("privileges", [line.split()[1] for line in open("/proc/self/status") if line.startswith("NoNewPrivs")])
+group = pathlib.Path("/sys/fs/cgroup")
+if (group / "cgroup.controllers").exists():
+    group_files = ("cpu.max", "memory.max", "memory.swap.max", "pids.max")
+else:
+    group_files = ("cpu/cpu.cfs_quota_us", "memory/memory.limit_in_bytes", "pids/pids.max")
+print("group", [(group / file).read_text().split()[0] for file in group_files])
+for place in ("/dev/shm", "/tmp"):
+    print(place, os.statvfs(place).f_blocks * os.statvfs(place).f_frsize)
 """
     )
-    lines = await finished(host, made)
+    limits = Limits(cpus=0.5, memory_bytes=2**28, pids=99, shared_memory_bytes=2**21, scratch_bytes=2**22)
+    lines = await finished(host, replace(made, limits=limits))
     assert "user 65532 65532" in lines
     assert "capabilities 0000000000000000" in lines
     assert "privileges ['1']" in lines
+    (group,) = (line for line in lines if line.startswith("group"))
+    assert group in (f"group ['50000', '{2**28}', '0', '99']", f"group ['50000', '{2**28}', '99']")
+    assert {f"/dev/shm {2**21}", f"/tmp {2**22}"} <= set(lines)
 
 
 async def test_two_workers_that_start_the_same_job_at_once_make_one_container(site, host, job, behind):

@@ -6,10 +6,11 @@ import json
 
 import pytest
 from airflow.sdk import Connection
+from airflow.sdk.exceptions import AirflowNotFoundException
 
 from edge_airflow.hooks.registries import ImageRegistryHook
 from edge_airflow.hooks.site import SiteHook, blob_store, ssh_target
-from edge_training.errors import BadRequest
+from edge_training.errors import BadRequest, SiteUnreachable
 
 VM = {"private_key": "PRIVATE", "host_key": "ssh-ed25519 AAAA", "docker_socket": "/run/docker.sock"}
 BLOB = {"api_version": "2019-07-07", "ca_pem": "PEM", "forward_address": "10.0.0.4"}
@@ -90,6 +91,21 @@ def test_connections_are_found_by_the_sites_name(monkeypatch):
     monkeypatch.setenv("AIRFLOW_CONN_NORTH_BLOB", blob(BLOB).get_uri())
     site = SiteHook("north").site()
     assert (site.name, site.store.account) == ("north", "edgestore")
+
+
+async def test_a_connection_that_cannot_be_read_any_more_is_used_as_it_was(monkeypatch):
+    """Where the line to a site is lost, the line to a secrets backend often is as well."""
+    hook = SiteHook("north")
+    with pytest.raises(SiteUnreachable, match="cannot look up the connection north_vm"):
+        await hook.aconnect()
+    with pytest.raises(AirflowNotFoundException):
+        hook.connect()
+    monkeypatch.setenv("AIRFLOW_CONN_NORTH_VM", vm(VM).get_uri())
+    await hook.aconnect()
+    monkeypatch.delenv("AIRFLOW_CONN_NORTH_VM")
+    await hook.aconnect()
+    await hook.abookmarks()
+    hook.connect()
 
 
 def test_the_registrys_password_stays_out_of_sight(monkeypatch):

@@ -96,7 +96,7 @@ def test_a_run_is_known_by_its_try_and_labelled_for_people(model):
     first, second = (task.pipeline_run(context("2013-02-01", number)) for number in (1, 2))
     assert (first.owner.dag_id, first.owner.run_id, first.owner.try_number) == ("train_delay", "manual__1", 1)
     assert second.owner != first.owner
-    assert second.owner.record_name == first.owner.record_name
+    assert second.owner.task_name == first.owner.task_name
     assert first.labels == {
         "site": "edge_site",
         "model": "delay",

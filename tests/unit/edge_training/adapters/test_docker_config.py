@@ -81,8 +81,8 @@ def test_a_part_of_a_volume_is_bound_from_its_directory_and_read_only():
 
 def test_devices_are_asked_for_only_when_named():
     assert "DeviceRequests" not in job_config()["HostConfig"]
-    spec = replace(SPEC, limits=replace(LIMITS, gpu_ids=("0", "1")))
-    assert job_config(spec)["HostConfig"]["DeviceRequests"][0]["DeviceIDs"] == ["0", "1"]
+    spec = replace(SPEC, limits=replace(LIMITS, gpu_ids=("GPU-0", "GPU-1")))
+    assert job_config(spec)["HostConfig"]["DeviceRequests"][0]["DeviceIDs"] == ["GPU-0", "GPU-1"]
 
 
 @pytest.mark.parametrize(("asked", "bound"), [(17890, "17890"), (0, "")])

@@ -26,9 +26,9 @@ FACTS = SiteFacts(
     free_bytes=100 * GIB,
     read_only=False,
     boot_id="1",
-    gpu_ids=frozenset({"0", "GPU-1"}),
+    gpu_ids=frozenset({"GPU-0", "GPU-1"}),
 )
-NEEDS = SiteNeeds(Limits(cpus=4, memory_bytes=8 * GIB, gpu_ids=("0",)), free_disk_bytes=10 * GIB)
+NEEDS = SiteNeeds(Limits(cpus=4, memory_bytes=8 * GIB, gpu_ids=("GPU-0",)), free_disk_bytes=10 * GIB)
 
 
 class Site:
@@ -63,8 +63,8 @@ def test_a_site_that_has_everything_lacks_nothing():
         ({"unlimited": frozenset({"pids"})}, "cannot limit pids .* enable its control group"),
         ({"memory_bytes": 4 * GIB}, "has 4 GiB of memory, the job asks for 8 GiB: lower"),
         ({"cpus": 2}, "has 2 CPUs, the job asks for 4: lower"),
-        ({"gpu_ids": frozenset()}, r"no GPU 0 \(it has none\): correct gpu_ids"),
-        ({"gpu_ids": frozenset({"1", "GPU-2"})}, r"no GPU 0 \(it has 1, GPU-2\)"),
+        ({"gpu_ids": frozenset()}, r"no GPU-0 \(it has none\): correct gpu_ids"),
+        ({"gpu_ids": frozenset({"GPU-1", "GPU-2"})}, r"no GPU-0 \(it has GPU-1, GPU-2\)"),
         ({"clock_skew_s": 86400.0}, "86400 s ahead of ours, 300 s are allowed: switch on"),
         ({"clock_skew_s": -86400.0}, "86400 s behind ours"),
         ({"free_bytes": 7 * GIB}, "has 7 GiB free of the 10 GiB wanted: free 3 GiB"),

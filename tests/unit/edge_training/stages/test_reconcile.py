@@ -239,12 +239,12 @@ async def test_a_task_that_is_cleared_while_we_judge_keeps_its_job(world):
 
 async def test_a_container_that_took_the_jobs_name_meanwhile_is_not_stopped(world):
     await world.run_job(OWNER, OWNER)
-    stale = await world.inventory.running_jobs()
+    stale = await world.inventory.busy_jobs()
     await world.host.rename(NAME, f"{NAME}.failed-1")
     await world.run_job(OWNER)
 
     class Stale(InMemorySiteInventory):
-        async def running_jobs(self):
+        async def busy_jobs(self):
             return stale
 
     reconciler = replace(world.reconciler, inventory=Stale(world.host))
@@ -264,6 +264,19 @@ async def test_nothing_is_asked_when_nothing_runs(world):
     assert world.tasks.asked == []
 
 
+async def test_a_job_that_waits_with_a_gpu_is_given_up_for_those_who_have_ended(world):
+    """Nobody would ever start it, and the GPU would be leased for ever."""
+    await world.run_job(OWNER, OWNER, OTHER)
+    world.host.containers[NAME].end(137)
+    world.say(OTHER, "deferred")
+    assert await world.reconciler.once() == []
+    assert await ownership.watchers(world.host, NAME) == [OWNER, OTHER]
+    lease = ContainerSpec("edge-lease-GPU-0", IMAGE, ("true",), labels=labels(role="gpu-lease", job=NAME))
+    await world.host.create(lease)
+    assert await world.reconciler.once() == []
+    assert await ownership.watchers(world.host, NAME) == [OTHER]
+
+
 async def test_services_are_never_touched(world):
     await world.host.run_service(ServiceSpec("edge-service-m", IMAGE, 8080, 0, labels=labels(role="service")))
     assert await world.reconciler.once() == []
@@ -272,7 +285,7 @@ async def test_services_are_never_touched(world):
 
 async def test_a_lost_connection_is_told(world):
     class Unreachable(InMemorySiteInventory):
-        async def running_jobs(self):
+        async def busy_jobs(self):
             raise SiteUnreachable("The VM does not answer.")
 
     with pytest.raises(SiteUnreachable):
@@ -288,5 +301,5 @@ async def test_the_sentence_names_who_had_watched(world):
 
 async def test_labels_without_a_task_name_no_creator(world):
     await world.run_job(None)
-    (job,) = await world.inventory.running_jobs()
+    (job,) = await world.inventory.busy_jobs()
     assert creator(job, "") is None

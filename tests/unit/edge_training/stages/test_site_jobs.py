@@ -144,8 +144,7 @@ def test_a_forced_training_is_another_one(run):
 
 def test_a_script_gets_as_many_threads_as_it_has_whole_cpus(run):
     for cpus, threads in ((0.5, 1), (1.0, 1), (2.5, 2)):
-        limits = replace(run.project.training_limits, cpus=cpus)
-        changed = replace(run, project=replace(run.project, training_limits=limits))
+        changed = replace(run, limits=replace(run.limits, cpus=cpus))
         assert train.job(changed, DATA, PARAMS, "").request["threads"] == threads
 
 
