@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 DEFAULT_SSH_PORT = 22
 DEFAULT_DOCKER_SOCKET = "/var/run/docker.sock"
 LOOK_UP_ERRORS = (AirflowException, AirflowRuntimeError)
-"""How a connection that is not there ends, and one whose backend does not answer."""
+"""How a connection that is not there ends, and a question that Airflow cannot answer just now."""
 
 
 class SiteHook(BaseHook):

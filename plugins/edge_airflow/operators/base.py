@@ -78,6 +78,8 @@ class EdgeJobOperator(DocumentedOperator):
         training_image: The training runtime, by digest.
         registry_conn_id: Who pulls images on the site.
         deferrable: Wait in the triggerer instead of a worker slot.
+        end_from_trigger: Let the triggerer end the task of a job that has ended well, without another slot of
+            the pool. Airflow does not tell its listeners of such tasks: set it to False where there are any.
         limits: CPU, memory, processes, shared memory and GPUs of the step's container; what the step usually
             needs when it is left out.
         out_of_reach_limit_s: How long the site may be out of reach.
@@ -87,8 +89,6 @@ class EdgeJobOperator(DocumentedOperator):
     template_fields: Sequence[str] = ("training_image",)
     ui_color: str = "#dceefb"
     default_limits: ClassVar[Limits] = DEFAULT_LIMITS
-    ends_in_trigger: ClassVar[bool] = True
-    """Whether the job's value is all that the task hands on: then no worker is needed to finish it."""
 
     def __init__(
         self,
@@ -98,6 +98,7 @@ class EdgeJobOperator(DocumentedOperator):
         training_image: str = TRAINING_IMAGE,
         registry_conn_id: str = DEFAULT_REGISTRY,
         deferrable: bool = False,
+        end_from_trigger: bool = True,
         limits: Limits | None = None,
         out_of_reach_limit_s: int = OUT_OF_REACH_LIMIT_S,
         most_restarts: int = MOST_RESTARTS,
@@ -111,6 +112,7 @@ class EdgeJobOperator(DocumentedOperator):
         self.training_image = training_image
         self.registry_conn_id = registry_conn_id
         self.deferrable = deferrable
+        self.end_from_trigger = deferrable and end_from_trigger
         self.limits = limits or self.default_limits
         self.out_of_reach_limit_s = out_of_reach_limit_s
         self.most_restarts = most_restarts
@@ -256,7 +258,7 @@ class EdgeJobOperator(DocumentedOperator):
                 asdict(run.owner),
                 asdict(patience),
                 asdict(tracked) if tracked else None,
-                lineage if self.ends_in_trigger else None,
+                lineage if self.end_from_trigger else None,
             ),
             method_name="resume",
             kwargs={"job_name": job.name, "lineage": lineage},

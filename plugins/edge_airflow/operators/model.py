@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from airflow.sdk import Context
 
@@ -133,12 +133,11 @@ class ExportModelOperator(EdgeJobOperator):
         "evaluation",
         "bundle_store",
     )
-    ends_in_trigger: ClassVar[bool] = False
 
     def __init__(
         self, *, training: Any, evaluation: Any, bundle_store: str = BUNDLE_STORE, **kwargs: Any
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(end_from_trigger=False, **kwargs)
         self.training = training
         self.evaluation = evaluation
         self.bundle_store = bundle_store

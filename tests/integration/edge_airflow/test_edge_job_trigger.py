@@ -48,8 +48,12 @@ def trigger(
     job: EdgeJob, owner: Owner = OWNER, lineage: dict | None = None, **patience: float
 ) -> EdgeJobTrigger:
     made = EdgeJobTrigger("edge_site", job.name, asdict(owner), asdict(Patience(**patience)), lineage=lineage)
-    made.task_states = InMemoryTaskStates()
+    made.task_states, made.hand_on = InMemoryTaskStates(), nobody
     return made
+
+
+async def nobody(owner: Owner, value: dict) -> None:
+    """Takes what a task hands on."""
 
 
 async def events(watching: EdgeJobTrigger) -> list:
@@ -69,9 +73,15 @@ async def test_a_job_that_has_ended_well_ends_its_task_without_a_worker(site, jo
     made = job(SAVE_MODEL)
     async with real_host(site) as host:
         await ensure_started(host, made, OWNER)
-    (event,) = [event async for event in trigger(made, lineage={"training_key": made.key}).run()]
+    watching, handed_on = trigger(made, lineage={"training_key": made.key}), {}
+
+    async def hand_on(owner: Owner, value: dict) -> None:
+        handed_on[owner] = value
+
+    watching.hand_on = hand_on
+    (event,) = [event async for event in watching.run()]
     assert isinstance(event, TaskSuccessEvent)
-    value = event.xcoms["return_value"]
+    value = handed_on[OWNER]
     assert (value["job"], value["training_key"], value["metrics"]) == (made.name, made.key, {})
 
 
