@@ -11,7 +11,6 @@ from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from airflow.sdk import TaskInstanceState
 from airflow.sdk.execution_time.xcom import XCom
 from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 from asgiref.sync import sync_to_async
@@ -34,7 +33,7 @@ from edge_training.ports.edge_host import EdgeHost
 from edge_training.ports.task_states import TaskStates
 from edge_training.ports.tracking import LiveRun
 from edge_training.stages import raw_log
-from edge_training.stages.reconcile import task_of
+from edge_training.stages.reconcile import living, task_of
 
 SHORTEST_WATCH_S = 8.0
 """Airflow's scheduler fails a deferred task that comes back to a worker before it has noted the deferral
@@ -142,22 +141,20 @@ class EdgeJobTrigger(BaseTrigger):
 
     async def on_kill(self) -> None:
         """Give the job up, to the end: Airflow cancels this call again each second (3.3.2, source)."""
-        giving_up = asyncio.create_task(self._give_up_unless_deferred())
+        giving_up = asyncio.create_task(self._give_up_if_over())
         UNFINISHED.add(giving_up)
         giving_up.add_done_callback(UNFINISHED.discard)
         await asyncio.shield(giving_up)
 
-    async def _give_up_unless_deferred(self) -> None:
-        """Give the job up; it is stopped unless somebody else watches it.
+    async def _give_up_if_over(self) -> None:
+        """Give the job up when its task will not come back; it is stopped unless somebody else watches it.
 
-        A triggerer that was silent for a while loses its triggers to another one, and takes that for a kill.
-        The job of a task that is still deferred is watched by that other one.
+        The next try of a cleared task adopts the job. A triggerer that was silent for a while loses its
+        triggers to another one, which watches the jobs of tasks still deferred, and takes that for a kill.
         """
-        task = task_of(self.owner)
-        state = (await self.task_states.states([task])).get(task)
-        if state == TaskInstanceState.DEFERRED:
+        if await living(self.task_states, [task_of(self.owner)]):
             return
-        why = "its task was cleared or marked in Airflow"
+        why = "its task was marked, or its run was ended, in Airflow"
         async with await self._hook.aconnect() as host:
             await lifecycle.give_up(
                 host, self.container, self.owner, self.patience.grace_s, why, say=self.log.error
