@@ -13,7 +13,7 @@ LOCKS := requirements.txt requirements-dev.txt
 COMPILE := $(BIN)/uv pip compile --quiet --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
            --python-version 3.11
 
-.PHONY: help venv site demo test chaos chaos-long bench check fmt lock down clean
+.PHONY: help venv site demo test test-full chaos chaos-long bench check fmt lock down clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,8 @@ demo: $(VENV)/.ready ## Everything: the site, Airflow, three partitions trained,
 test: $(VENV)/.ready ## All tests, on a site of their own that is stopped afterwards
 	@status=0; $(BIN)/python -m pytest || status=$$?; \
 	$(BIN)/python -m local_site --test down || status=$$?; exit $$status
+
+test-full: test chaos ## All tests, then every fault of make chaos; make test has a few of them
 
 chaos: $(VENV)/.ready ## Break the pipeline in every way we know; FAULT=name for one, PEER=1 for SSHRemoteJobOperator
 	@$(BIN)/python -m tests.chaos $(if $(PEER),--peer) $(if $(FAULT),--fault $(FAULT))

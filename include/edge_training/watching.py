@@ -80,7 +80,10 @@ async def watch(
             cursor = reached
             yield cursor
         state = await existing(host, name)
-        if await phase(host, state) not in ("interrupted", "running"):
+        found = await phase(host, state)
+        if found == "created" and lifecycle.reads_input(state):
+            raise secrets_needed(state)  # the line was lost while they were delivered
+        if found not in ("interrupted", "running"):
             return
         if state.status == "exited":
             await in_turn(partial(restart, host, state, owner, most_restarts, sink), sink)
@@ -129,9 +132,14 @@ async def require_turn(host: EdgeHost, state: ContainerState, owner: Owner) -> N
     if not await ownership.watches(host, state.name, owner):  # a power cut has torn the record
         await ownership.claim(host, state.name, owner)
     if lifecycle.reads_input(state):
-        raise errors.SecretsNeeded(
-            f"{state.name} was interrupted; a worker has to deliver its secrets before it can go on."
-        )
+        raise secrets_needed(state)
+
+
+def secrets_needed(state: ContainerState) -> errors.SecretsNeeded:
+    """The one sentence for a job that only a worker can start again."""
+    return errors.SecretsNeeded(
+        f"{state.name} was interrupted; a worker has to deliver its secrets before it can go on."
+    )
 
 
 async def follow(host: EdgeHost, name: str, cursor: Cursor, sink: Sink) -> AsyncIterator[Cursor]:

@@ -64,3 +64,8 @@ def test_the_form_shows_the_policy_and_the_task_takes_it(maintenance):
     assert {name: getattr(remove, name) for name in policy} == {
         name: f"{{{{ params.{name} }}}}" for name in policy
     }
+
+
+def test_a_log_that_could_not_be_kept_goes_where_its_training_wanted_it(maintenance, training):
+    trained, remove = training.task_dict["train_model"], maintenance.task_dict["remove_leftovers"]
+    assert remove.model_registry_conn_id == trained.model_registry_conn_id

@@ -22,6 +22,7 @@ from local_site import SiteInfo
 
 DAG_ID = "train_flight_delay"
 PARTITION = "2013-02-01"
+SITE_POOL = "edge_site"
 READY_TRIES, READY_PAUSE_S = 120, 0.5
 CHAIN = [
     "wait_for_partition",
@@ -204,3 +205,15 @@ def test_a_model_made_by_copying_the_example_is_trained_by_the_schedule(
     assert scheduled.states == dict.fromkeys(CHAIN, "success")
     key = scheduled.handed_on("train_model")["training_key"]
     assert len(versions(site, "second_model", key)) == 1
+
+
+def test_a_backfill_gives_way_to_the_schedule_in_the_sites_pool(trained: Ended, airflow: Airflow) -> None:
+    """Its last task still waits for the first one of the night's run, as the scheduler itself has weighed."""
+    scheduled = airflow.ended("train_second_model", EVER, run_type="scheduled")
+    backfilled, nightly = (
+        {name: task["priority_weight"] for name, task in run.tasks.items() if task["pool"] == SITE_POOL}
+        for run in (trained, scheduled)
+    )
+    assert "train_model" in backfilled
+    assert backfilled.keys() == nightly.keys()
+    assert max(backfilled.values()) < min(nightly.values())

@@ -254,11 +254,13 @@ class DockerOverSsh:
         url = f"http://docker/{self._docker.api_version}/containers/{name}/archive"
         with self._translated():
             async with self._session.get(url, params={"path": path}, timeout=STREAM_LIMITS) as response:
-                if response.status != HTTPStatus.OK:
+                if response.status == HTTPStatus.NOT_FOUND:
                     raise JobInterrupted(
-                        f"{path} of {name} cannot be read ({response.status}); clear the run from the "
+                        f"{path} of {name} cannot be read, because it is not there; clear the run from the "
                         "step that made it."
                     )
+                if response.status != HTTPStatus.OK:
+                    raise aiodocker.DockerError(response.status, await response.text())
                 async for chunk in response.content.iter_chunked(CHUNK_BYTES):
                     yield chunk
 

@@ -29,6 +29,8 @@ class SiteLink:
         target: Where it leads.
         connection: The SSH connection.
         files: The VM's files.
+        notes: The same, in an SFTP session of its own: sshd serves the calls of a session one by one, and what
+            lies in a home directory may hang.
         session: HTTP over the Docker socket.
         docker: The Docker client on that session.
     """
@@ -36,7 +38,7 @@ class SiteLink:
     def __init__(self, target: SshTarget, connection: asyncssh.SSHClientConnection) -> None:
         self.target = target
         self.connection = connection
-        self.files = VmFiles(target, connection)
+        self.files, self.notes = VmFiles(target, connection), VmFiles(target, connection)
         self.session = aiohttp.ClientSession(connector=SshConnector(connection, target.docker_socket))
         self.docker = docker_client(target, self.session, OUR_API)
 

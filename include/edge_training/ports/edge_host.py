@@ -233,7 +233,11 @@ class EdgeHost(FactsSource, Protocol):
         """
 
     def stream_directory(self, name: str, path: str) -> AsyncIterator[bytes]:
-        """A directory, or one file, of a container as a tar stream."""
+        """A directory, or one file, of a container as a tar stream.
+
+        Raises:
+            JobInterrupted: It is not there.
+        """
 
     async def run_service(self, spec: ServiceSpec) -> ContainerState:
         """Create the service unless its name is taken, then start it; it restarts with the daemon."""

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import sys
 import tarfile
 import tempfile
 from pathlib import Path
 
 from edge_runner import protocol
 from edge_training import tarstream
-from edge_training.errors import JobInterrupted
-from edge_training.outcomes import Ending, read_ending
+from edge_training.errors import ExportRefused, JobInterrupted, ModelRegistryRefused
+from edge_training.outcomes import Ending, existing, read_ending
 from edge_training.ports.edge_host import EdgeHost
 from edge_training.ports.tracking import LogArchive
 
 LOG_PATH = f"{protocol.JOB_DIR}/{protocol.LOG_NAME}"
+LOG_ARTIFACT = "train.log"
 KEPT_NAME = "log-kept.json"
 KEPT_PATH = f"{protocol.JOB_VOLUME_DIR}/{KEPT_NAME}"
-"""The mark that housekeeping looks for: the log has a copy elsewhere."""
+"""The mark that a log has a copy elsewhere, out of the job's own reach."""
 TAR_OVERHEAD_BYTES = 2**16
 
 
@@ -26,6 +28,8 @@ async def keep(
     host: EdgeHost, job_name: str, archive: LogArchive, model_name: str, training_key: str
 ) -> Ending | None:
     """Make the raw log of a finished training an artifact of its run, and mark it as kept on the site.
+
+    A runner that was killed wrote nothing down of its log; what is there is kept all the same.
 
     Args:
         host: The site.
@@ -35,41 +39,92 @@ async def keep(
         training_key: The identity of the training.
 
     Returns:
-        Size and digest of the log; None when there was nothing to keep.
+        Size and digest of the log; None when there was nothing to keep: no log, or one that has its copy.
 
     Raises:
-        JobInterrupted: The log is not what the runner wrote down of it.
+        JobInterrupted: The log is not what the runner wrote down of it, or is still written.
         ModelRegistryUnavailable: It is tried again by the next call.
         ModelRegistryRefused: The registry does not take it.
     """
-    ending = await read_ending(host, job_name)
-    mark = None if ending is None else protocol.canonical_json({"sha256": ending.log_sha256})
-    if ending is None or mark is None or await host.read_file(job_name, KEPT_PATH) == mark:
+    if await is_kept(host, job_name):
         return None
     with tempfile.TemporaryDirectory(prefix="edge-log-") as folder:
-        path = Path(folder) / "train.log"
-        await fetch(host, job_name, ending, path)
-        kept_sha256 = await asyncio.to_thread(archive.attach, model_name, training_key, path)
-    if kept_sha256 != ending.log_sha256:
-        return None  # The run has a longer log of this training, from before its volume was removed.
-    await host.write_file(job_name, protocol.JOB_VOLUME_DIR, KEPT_NAME, mark)
-    return ending
+        path = Path(folder) / LOG_ARTIFACT
+        found = await fetch(host, job_name, path)
+        if found is None:
+            return None
+        await asyncio.to_thread(attach, archive, model_name, training_key, path, found.log_sha256)
+    await host.write_file(job_name, protocol.JOB_VOLUME_DIR, KEPT_NAME, mark_of(found))
+    return found
 
 
-async def fetch(host: EdgeHost, job_name: str, ending: Ending, path: Path) -> None:
-    """Bring the raw log into a file; memory is bounded by a chunk of it."""
-    limit_bytes = ending.log_size_bytes + TAR_OVERHEAD_BYTES
+async def is_kept(host: EdgeHost, job_name: str) -> bool:
+    """Whether the log that the runner wrote down last has its copy."""
+    ending = await ending_of(host, job_name)
+    return ending is not None and await host.read_file(job_name, KEPT_PATH) == mark_of(ending)
+
+
+async def ending_of(host: EdgeHost, job_name: str) -> Ending | None:
+    """What the runner wrote down, where the job could write as well; None for what makes no sense."""
+    try:
+        return await read_ending(host, job_name)
+    except (ValueError, LookupError, TypeError):
+        return None
+
+
+def mark_of(ending: Ending) -> bytes:
+    """The mark of a log that has a copy; a log that has grown since then has another one."""
+    return protocol.canonical_json({"sha256": ending.log_sha256})
+
+
+async def fetch(host: EdgeHost, job_name: str, path: Path) -> Ending | None:
+    """Bring the raw log into a file; memory is bounded by a chunk of it.
+
+    Returns:
+        Size and digest of the log; None when there is no log.
+    """
+    ending, state = await ending_of(host, job_name), await existing(host, job_name)
+    if state.status == "running":
+        raise JobInterrupted(f"{job_name} runs; its raw log is kept when it has ended.")
+    limit_bytes = sys.maxsize if ending is None else ending.log_size_bytes + TAR_OVERHEAD_BYTES
     stream = host.stream_directory(job_name, LOG_PATH)
     reader = tarstream.BlockingReader(stream, asyncio.get_running_loop(), limit_bytes)
     try:
         digest = await asyncio.to_thread(unpack, reader, path)
+    except JobInterrupted:
+        return None
+    except (ExportRefused, tarfile.TarError):
+        raise not_as_written(job_name) from None
     finally:
         reader.close()
-    if digest != ending.log_sha256:
-        raise JobInterrupted(
-            f"The raw log of {job_name} is not the one its runner wrote down; it stays on the site, in the "
-            "job's volume."
-        )
+    if ending is not None and digest != ending.log_sha256:
+        raise not_as_written(job_name)
+    return ending or Ending(path.stat().st_size, digest, memory_peak_bytes=None)
+
+
+def not_as_written(job_name: str) -> JobInterrupted:
+    """Its digest or its size is another one, or it changes while it is read."""
+    return JobInterrupted(
+        f"The raw log of {job_name} is not the one its runner wrote down; it stays on the site, in the "
+        "job's volume."
+    )
+
+
+def attach(archive: LogArchive, model_name: str, training_key: str, path: Path, sha256: str) -> None:
+    """Give the run the log; one that has a longer log of this training already, from before its volume was
+    removed, gets this one beside it.
+
+    Raises:
+        ModelRegistryRefused: The run has something else of the log's own name.
+    """
+    for name in (LOG_ARTIFACT, f"train-{sha256[:12]}.log"):
+        path = path.rename(path.with_name(name))
+        if archive.attach(model_name, training_key, path) == sha256:
+            return
+    raise ModelRegistryRefused(
+        f"The run of the training {training_key} of {model_name} has another log called {path.name}; remove "
+        "that artifact and its tag."
+    )
 
 
 def unpack(reader: tarstream.BlockingReader, path: Path) -> str:

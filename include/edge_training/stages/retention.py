@@ -1,6 +1,7 @@
 """What may be thrown away on a site, by policy: pure decisions over what lies there.
 
 In doubt, things are kept: what is young, in use, watched, or needed by a job or run that has not ended stays.
+So does a training whose raw log has no copy elsewhere, by whatever policy; see `housekeeping`.
 """
 
 from __future__ import annotations
@@ -18,18 +19,18 @@ from edge_training.ports.site_inventory import SiteContainer, SiteImage, SiteVol
 UNFINISHED = ("created", "running")
 SET_ASIDE = re.compile(r"\.failed-\d+$")
 LOG_OWNING_STEP = "train"
-"""Its raw log becomes an artifact of the run; until then its only copy is on the site."""
+"""Its raw log becomes an artifact of the run; until then it stays on the site, with job and volume."""
 FORWARDER = "storage-forwarder"
 JOB_VOLUME = "job-volume"
 
 
 @dataclass(frozen=True)
 class RetentionPolicy:
-    """How long things are kept.
+    """How long things are kept. A training stays beyond that until its raw log has a copy elsewhere.
 
     Attributes:
         keep_jobs: Finished jobs of each model and step, the latest.
-        keep_failures_days: How long failed jobs are kept, and trainings whose log lies nowhere else.
+        keep_failures_days: How long failed jobs are kept.
         keep_images: Serving images of each model that no container uses, the latest used.
         min_age_hours: Nothing younger is removed, whatever else holds.
     """
@@ -70,12 +71,10 @@ class JobFacts:
     """What is not in a container's own description.
 
     Attributes:
-        log_kept: Whether its raw log has a copy elsewhere.
         run_unfinished: Whether a run of ours that has to do with it has not ended.
         watched_elsewhere: Whether another Airflow has not given it up.
     """
 
-    log_kept: bool
     run_unfinished: bool
     watched_elsewhere: bool
 
@@ -114,36 +113,59 @@ def surplus_jobs(
     return [job for job in surplus if not is_input(job, containers)]
 
 
+def surplus_trainings(
+    containers: Sequence[SiteContainer], policy: RetentionPolicy, now: datetime
+) -> list[SiteContainer]:
+    """Surplus jobs that own a log and whose volume can go with them: no later step's container mounts it."""
+    return [
+        job for job in surplus_jobs(containers, policy, now) if owns_log(job) and not readers(job, containers)
+    ]
+
+
+def readers(job: SiteContainer, containers: Iterable[SiteContainer]) -> list[SiteContainer]:
+    """Later steps' containers, ended or not, that mount what the job made."""
+    volume = own_volume(job)
+    return [
+        found
+        for found in containers
+        if volume in found.volumes and not (is_job(found) and own_volume(found) == volume)
+    ]
+
+
 def may_go(job: SiteContainer, facts: JobFacts, policy: RetentionPolicy, now: datetime) -> bool:
-    """Whether a surplus job is needed by nobody, as far as anybody knows.
+    """Whether a surplus job is needed by nobody, as far as anybody knows; its raw log is another matter.
 
     Another Airflow cannot be asked. Its claim on a job that has ended counts as long as a failure is kept.
     """
     if facts.run_unfinished:
         return False
-    log_at_risk = job.labels["step"] == LOG_OWNING_STEP and succeeded(job) and not facts.log_kept
-    if log_at_risk or facts.watched_elsewhere:
+    if facts.watched_elsewhere:
         return now - last_moment(job) >= policy.failure_age
     return True
 
 
 def surplus_volumes(
-    volumes: Iterable[SiteVolume], emptied: set[str], policy: RetentionPolicy, now: datetime
+    volumes: Iterable[SiteVolume], policy: RetentionPolicy, now: datetime
 ) -> list[SiteVolume]:
-    """Job volumes that no container mounts any more.
+    """Job volumes that no container mounts any more; a training's goes with its last container, or never."""
+    return [volume for volume in stray_volumes(volumes, policy, now) if not of_a_training(volume)]
 
-    Args:
-        volumes: What lies on the site.
-        emptied: Volumes of jobs that were just removed; they are older than they look.
-        policy: How long things are kept.
-        now: The site's clock.
-    """
+
+def unreadable_volumes(
+    volumes: Iterable[SiteVolume], policy: RetentionPolicy, now: datetime
+) -> list[SiteVolume]:
+    """Trainings' volumes whose containers somebody has removed: does their log have a copy? Nobody knows."""
+    return [volume for volume in stray_volumes(volumes, policy, now) if of_a_training(volume)]
+
+
+def stray_volumes(volumes: Iterable[SiteVolume], policy: RetentionPolicy, now: datetime) -> list[SiteVolume]:
+    """Job volumes that no container mounts, and that are not just about to be mounted."""
     return [
         volume
         for volume in volumes
         if not volume.in_use
         and volume.labels.get("role") == JOB_VOLUME
-        and (volume.name in emptied or now - volume.created >= policy.min_age)
+        and now - volume.created >= policy.min_age
     ]
 
 
@@ -198,6 +220,16 @@ def is_job(container: SiteContainer) -> bool:
 def succeeded(job: SiteContainer) -> bool:
     """Whether a job has ended well and stands under its own name."""
     return job.status == "exited" and job.exit_code == 0 and not SET_ASIDE.search(job.name)
+
+
+def owns_log(job: SiteContainer) -> bool:
+    """Whether a job goes only after its raw log has a copy, however it ended."""
+    return job.labels["step"] == LOG_OWNING_STEP
+
+
+def of_a_training(volume: SiteVolume) -> bool:
+    """Whether a volume holds a training's raw log."""
+    return volume.name.startswith(container_name(LOG_OWNING_STEP, ""))
 
 
 def last_moment(job: SiteContainer) -> datetime:

@@ -12,10 +12,12 @@ from airflow.sdk import Context
 
 from edge_airflow.failures import ends_with_a_sentence
 from edge_airflow.hooks.maintenance import entered
+from edge_airflow.hooks.registries import ModelRegistryHook
 from edge_airflow.hooks.site import SiteHook
-from edge_airflow.operators.base import DEFAULT_SITE, GRACE_S
+from edge_airflow.operators.base import DEFAULT_MODEL_REGISTRY, DEFAULT_SITE, GRACE_S
 from edge_airflow.operators.documented import DocumentedOperator
 from edge_airflow.triggers.site_watch import SiteWatchTrigger
+from edge_training.ports.tracking import LogArchive
 from edge_training.stages.housekeeping import Housekeeper, Removed
 from edge_training.stages.retention import RetentionPolicy
 
@@ -67,10 +69,12 @@ class StopOrphansOperator(DocumentedOperator):
 
 class RemoveLeftoversOperator(DocumentedOperator):
     """Removes finished jobs, their volumes, old forwarders and unused serving images from the site when their
-    time has come.
+    time has come. A training goes only after its raw log has become an artifact of its run; where that has
+    failed before, it is tried again here.
 
     Args:
         site: The site; its connections begin with this name.
+        model_registry_conn_id: Where raw logs of trainings are kept.
         keep_jobs: See `RetentionPolicy`, as for the others.
         keep_failures_days: How long failed jobs are kept.
         keep_images: Unused serving images of each model.
@@ -84,6 +88,7 @@ class RemoveLeftoversOperator(DocumentedOperator):
         self,
         *,
         site: str = DEFAULT_SITE,
+        model_registry_conn_id: str = DEFAULT_MODEL_REGISTRY,
         keep_jobs: int | str = RetentionPolicy.keep_jobs,
         keep_failures_days: int | str = RetentionPolicy.keep_failures_days,
         keep_images: int | str = RetentionPolicy.keep_images,
@@ -92,6 +97,7 @@ class RemoveLeftoversOperator(DocumentedOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.site = site
+        self.model_registry_conn_id = model_registry_conn_id
         self.keep_jobs = keep_jobs
         self.keep_failures_days = keep_failures_days
         self.keep_images = keep_images
@@ -100,7 +106,8 @@ class RemoveLeftoversOperator(DocumentedOperator):
     @ends_with_a_sentence
     def execute(self, context: Context) -> dict[str, int]:
         """Remove what may go; a line in the log for each thing, and their numbers."""
-        removed = asyncio.run(self._clean_up(self.policy(), SiteHook(self.site).deployment()))
+        archive = ModelRegistryHook(self.model_registry_conn_id).log_archive()
+        removed = asyncio.run(self._clean_up(self.policy(), SiteHook(self.site).deployment(), archive))
         self.log.info("Removed from %s: %s.", self.site, removed)
         return removed.as_dict()
 
@@ -117,9 +124,16 @@ class RemoveLeftoversOperator(DocumentedOperator):
             min_age_hours=int(self.min_age_hours),
         )
 
-    async def _clean_up(self, policy: RetentionPolicy, deployment: str) -> Removed:
+    async def _clean_up(self, policy: RetentionPolicy, deployment: str, archive: LogArchive) -> Removed:
         async with entered(self.site) as found:
             housekeeper = Housekeeper(
-                found.host, found.inventory, found.bookmarks, found.tasks, deployment, policy, self.log.info
+                host=found.host,
+                inventory=found.inventory,
+                bookmarks=found.bookmarks,
+                tasks=found.tasks,
+                archive=archive,
+                deployment=deployment,
+                policy=policy,
+                say=self.log.info,
             )
             return await housekeeper.once()

@@ -10,6 +10,7 @@ from tests.fakes.edge_host import InMemoryEdgeHost, Outcome, success
 from tests.jobs import IMAGE, NEXT_TRY, OWNER, PLAIN, Said
 
 from edge_runner.frames import RECEIVED, Line, Point
+from edge_runner.protocol import EXIT_NOT_DELIVERED
 from edge_training import errors, ownership
 from edge_training.lifecycle import ensure_started
 from edge_training.ports.edge_host import LogLine
@@ -188,6 +189,15 @@ async def test_a_job_that_was_given_up_is_not_started_again(host):
     with pytest.raises(errors.JobInterrupted, match="Nobody watches"):
         await watched(host, Said())
     assert host.containers[PLAIN.name].status == "exited"
+
+
+async def test_a_job_whose_secrets_were_lost_on_their_way_asks_for_a_worker(host):
+    secret = replace(PLAIN, secrets={"sas": "top-secret"})
+    host.outcomes[PLAIN.name] = [Outcome(runs=True)]
+    await ensure_started(host, secret, OWNER)
+    host.containers[PLAIN.name].end(EXIT_NOT_DELIVERED)
+    with pytest.raises(errors.SecretsNeeded):
+        await watched(host, Said())
 
 
 async def test_a_job_with_secrets_asks_for_a_worker(host):

@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 import socket
 import uuid
+from collections.abc import Iterator
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import pytest
+from docker.models.networks import Network
 from tests.jobs import OWNER, Said
 from tests.real_host import Engine, engine, real_host
 
-from edge_training.adapters.storage_network import forwarder_name
+from edge_training.adapters.storage_network import NETWORK, forwarder_name
+from edge_training.identity import labels
 from edge_training.jobs import EdgeJob
 from edge_training.lifecycle import ensure_started
 from edge_training.outcomes import collect
+from edge_training.ports.edge_host import BlobForward
 from edge_training.site import BlobStore
 from edge_training.watching import START, follow
 
@@ -124,37 +129,110 @@ async def test_the_network_is_internal_and_a_second_job_shares_the_forwarder(sit
     async with real_host(site) as host:
         for job in jobs:
             assert await host.create(job.container())
-    (network,) = behind.client.networks.list(names=["^edge-storage$"])
+    (network,) = networks(behind)
     assert network.attrs["Internal"] is True
     name = forwarder_name(store.forward(site.training_image))
     assert len(behind.client.containers.list(filters={"name": name})) == 1
 
 
-async def test_jobs_that_come_first_at_the_same_time_make_one_network(site, behind):
-    """Docker itself would give two networks one name."""
+def networks(behind: Engine) -> list[Network]:
+    """All networks of the storage network's name."""
+    return list(behind.client.networks.list(names=[f"^{NETWORK}$"]))
+
+
+def members(network: Network) -> set[str]:
+    """The running containers in a network."""
+    network.reload()
+    return {found["Name"] for found in network.attrs["Containers"].values()}
+
+
+def remove_networks(behind: Engine) -> None:
+    """Make the site new: no forwarder, no storage network."""
     for forwarder in behind.client.containers.list(
         all=True, filters={"label": "edge-training.role=storage-forwarder"}
     ):
         forwarder.remove(force=True)
-    for network in behind.client.networks.list(names=["^edge-storage$"]):
-        for name in [found["Name"] for found in network_members(behind, network.id)]:
+    for network in networks(behind):
+        for name in members(network):
             network.disconnect(name, force=True)
         network.remove()
+
+
+@pytest.fixture
+def new_site(behind) -> Iterator[Engine]:
+    """A site that had no job on the storage network yet, and is left so."""
+    remove_networks(behind)
+    yield behind
+    behind.remove_containers()
+    remove_networks(behind)
+
+
+@pytest.fixture
+def forwards(site, new_site) -> list[BlobForward]:
+    """Ways to the blob store that have a forwarder each, as for models with images of their own."""
     store = BlobStore(
         site.blob_endpoint, site.blob_account, site.blob_key, forward_address=site.blob_forward_address
     )
     forward = store.forward(site.training_image)
-    jobs = [EdgeJob("wait", uuid.uuid4().hex * 2, site.training_image, {}, storage=forward) for _ in range(6)]
-    behind.names += [job.name for job in jobs]
+    return [replace(forward, host=f"{number}.{forward.host}") for number in range(6)]
+
+
+def waiting_job(behind: Engine, image: str, forward: BlobForward) -> EdgeJob:
+    """A job that leads to the blob store."""
+    job = EdgeJob("wait", uuid.uuid4().hex * 2, image, {}, storage=forward)
+    behind.names.append(job.name)
+    return job
+
+
+@pytest.mark.parametrize("different", [False, True])
+async def test_jobs_that_come_first_at_the_same_time_make_one_network(site, new_site, forwards, different):
+    """Docker itself would give several networks one name, also to jobs with a forwarder each."""
+    chosen = forwards if different else forwards[:1] * len(forwards)
+    jobs = [waiting_job(new_site, site.training_image, forward) for forward in chosen]
 
     async def create(job: EdgeJob) -> bool:
         async with real_host(site) as host:
             return await host.create(job.container())
 
     assert await asyncio.gather(*(create(job) for job in jobs)) == [True] * len(jobs)
-    assert len(behind.client.networks.list(names=["^edge-storage$"])) == 1
+    (network,) = networks(new_site)
+    assert members(network) == {forwarder_name(forward) for forward in chosen}
 
 
-def network_members(behind: Engine, network_id: str) -> list[dict[str, str]]:
-    """The running containers in a network."""
-    return list(behind.client.networks.get(network_id).attrs["Containers"].values())
+def make_two_networks(behind: Engine) -> None:
+    """What happened on new sites before."""
+    for _ in range(2):
+        behind.client.networks.create(
+            NETWORK, internal=True, check_duplicate=False, labels=labels(role="storage-network")
+        )
+
+
+async def test_a_site_with_two_networks_of_the_name_is_healed(site, new_site, forwards):
+    """Several jobs come at once, and all decide alike."""
+    make_two_networks(new_site)
+    older = min(networks(new_site), key=lambda network: network.attrs["Created"])
+    jobs = [waiting_job(new_site, site.training_image, forward) for forward in forwards[:3]]
+    async with real_host(site) as host:
+        assert all(await asyncio.gather(*(host.create(job.container()) for job in jobs)))
+        await host.start(jobs[0].name)
+    assert [network.id for network in networks(new_site)] == [older.id]
+    assert members(older) >= {forwarder_name(forward) for forward in forwards[:3]}
+
+
+async def test_of_two_networks_the_one_that_a_job_runs_in_is_kept(site, new_site, forwards):
+    """It runs on undisturbed."""
+    make_two_networks(new_site)
+    younger = max(networks(new_site), key=lambda network: network.attrs["Created"])
+    running, coming = (waiting_job(new_site, site.training_image, forward) for forward in forwards[:2])
+    new_site.client.containers.run(
+        site.training_image,
+        ["python3", "-c", "import time; time.sleep(100)"],
+        name=running.name,
+        labels=labels(step="wait", key=running.key),
+        detach=True,
+    )
+    younger.connect(running.name)
+    async with real_host(site) as host:
+        assert await host.create(coming.container())
+    assert [network.id for network in networks(new_site)] == [younger.id]
+    assert members(younger) == {running.name, forwarder_name(forwards[1])}

@@ -18,12 +18,14 @@ from edge_training.stages.retention import (
     own_volume,
     surplus_forwarders,
     surplus_jobs,
+    surplus_trainings,
     surplus_volumes,
+    unreadable_volumes,
 )
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 POLICY = RetentionPolicy(keep_jobs=2, keep_failures_days=14, keep_images=1, min_age_hours=12)
-FREE = JobFacts(log_kept=True, run_unfinished=False, watched_elsewhere=False)
+FREE = JobFacts(run_unfinished=False, watched_elsewhere=False)
 
 
 def job(number: int, days: float, step: str = "train", model: str = "m", **changes: object) -> SiteContainer:
@@ -102,6 +104,22 @@ def test_what_was_set_aside_stays_while_its_successor_runs_on_the_same_volume():
     assert surplus(replace(failed, name=set_aside_name(failed.name, 1)), successor) == []
 
 
+@pytest.mark.parametrize("status", ["created", "running", "exited"])
+def test_a_training_stays_as_long_as_any_later_step_mounts_its_volume(status):
+    """Without its container nobody could tell whether the log in that volume has a copy."""
+    trained = job(1, days=100, exit_code=1)
+    set_aside = replace(trained, id="old", name=set_aside_name(trained.name, 1))
+    evaluation = job(2, days=50, step="evaluate", status=status)
+    evaluation = replace(evaluation, volumes=frozenset({evaluation.name, own_volume(trained)}))
+    assert surplus_trainings([trained, set_aside, evaluation], POLICY, NOW) == []
+    assert surplus_trainings([trained, set_aside], POLICY, NOW) == [trained, set_aside]
+
+
+def test_only_trainings_own_a_log():
+    jobs = [job(1, days=100, exit_code=1), job(2, days=100, step="export", exit_code=1)]
+    assert surplus_trainings(jobs, POLICY, NOW) == jobs[:1]
+
+
 @pytest.mark.parametrize("role", ["service", "storage-forwarder", "storage-network"])
 def test_services_and_forwarders_are_no_jobs(role):
     assert surplus(job(1, days=400, labels={"role": role}), policy=replace(POLICY, keep_jobs=0)) == []
@@ -113,13 +131,6 @@ def test_what_nobody_needs_may_go():
 
 def test_what_an_unfinished_run_has_to_do_with_stays_however_old():
     assert not may_go(job(1, days=400), replace(FREE, run_unfinished=True), POLICY, NOW)
-
-
-def test_a_training_whose_log_has_no_copy_stays_as_a_failure_does():
-    unkept = replace(FREE, log_kept=False)
-    assert not may_go(job(1, days=13), unkept, POLICY, NOW)
-    assert may_go(job(1, days=15), unkept, POLICY, NOW)
-    assert may_go(job(1, days=13, step="export"), unkept, POLICY, NOW)
 
 
 def test_another_airflows_claim_counts_as_long_as_a_failure_is_kept():
@@ -138,13 +149,13 @@ def test_a_policy_that_keeps_too_little_is_refused(values):
 
 def volume(days: float = 1, **changes: object) -> SiteVolume:
     made = SiteVolume(
-        "edge-train-1", {"role": "job-volume"}, created=NOW - timedelta(days=days), in_use=False
+        "edge-export-1", {"role": "job-volume"}, created=NOW - timedelta(days=days), in_use=False
     )
     return replace(made, **changes)
 
 
 def test_a_job_volume_that_nobody_mounts_goes():
-    assert surplus_volumes([volume()], set(), POLICY, NOW) == [volume()]
+    assert surplus_volumes([volume()], POLICY, NOW) == [volume()]
 
 
 @pytest.mark.parametrize(
@@ -157,13 +168,15 @@ def test_a_job_volume_that_nobody_mounts_goes():
     ],
 )
 def test_volumes_in_use_young_ones_and_the_cache_stay(kept):
-    assert surplus_volumes([kept], set(), POLICY, NOW) == []
+    assert surplus_volumes([kept], POLICY, NOW) == []
+    assert unreadable_volumes([kept], POLICY, NOW) == []
 
 
-def test_the_volume_of_a_job_that_just_went_follows_although_it_looks_young():
-    young = volume(days=0)
-    assert surplus_volumes([young], {young.name}, POLICY, NOW) == [young]
-    assert surplus_volumes([replace(young, in_use=True)], {young.name}, POLICY, NOW) == []
+def test_a_trainings_volume_whose_container_somebody_removed_stays_and_is_known():
+    """It may hold the only copy of the raw log."""
+    training = volume(days=400, name=container_name("train", "1" * 64))
+    assert surplus_volumes([training, volume()], POLICY, NOW) == [volume()]
+    assert unreadable_volumes([training, volume()], POLICY, NOW) == [training]
 
 
 def forwarder(number: int, days: float) -> SiteContainer:
