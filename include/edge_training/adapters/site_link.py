@@ -29,8 +29,8 @@ class SiteLink:
         target: Where it leads.
         connection: The SSH connection.
         files: The VM's files.
-        notes: The same, in an SFTP session of its own: sshd serves the calls of a session one by one, and what
-            lies in a home directory may hang.
+        notes: The same, in an SFTP session of its own: sshd serves the calls of a session one by one, and a
+            home directory may hang.
         session: HTTP over the Docker socket.
         docker: The Docker client on that session.
     """

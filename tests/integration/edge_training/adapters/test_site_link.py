@@ -15,7 +15,7 @@ from tests.standins.vm import Answer, Vm, answering, docker_that_says, http, run
 
 from edge_training.adapters.docker_over_ssh import connect
 from edge_training.adapters.ssh import SshTarget
-from edge_training.errors import EdgeError, SiteRefused, SiteUnreachable
+from edge_training.errors import EdgeError, SiteFailing, SiteRefused, SiteUnreachable
 
 PAGE = b"<html><body>502 Bad Gateway</body></html>"
 UNPRIVILEGED = "nobody" if os.geteuid() == 0 else getpass.getuser()
@@ -103,7 +103,7 @@ async def test_a_docker_that_answers_garbage_is_named(vm, answer):
     path = vm.folder / "d.sock"
     async with answering(path, lambda _: answer):
         open_to_all(path)
-        sentence = await refused(vm.target(path), SiteUnreachable)
+        sentence = await refused(vm.target(path), SiteFailing)
     assert "does not answer as Docker does" in sentence
     assert "restart the daemon, or correct docker_socket in the site's connection" in sentence
 
@@ -138,7 +138,7 @@ async def test_garbage_that_comes_later_is_named_as_well(vm, later):
     path = vm.folder / "d.sock"
     async with answering(path, good_at_first(later)):
         open_to_all(path)
-        sentence = await refused(vm.target(path), SiteUnreachable)
+        sentence = await refused(vm.target(path), SiteFailing)
     assert "does not answer as Docker does" in sentence
 
 
