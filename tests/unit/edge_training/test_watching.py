@@ -191,20 +191,12 @@ async def test_a_job_that_was_given_up_is_not_started_again(host):
     assert host.containers[PLAIN.name].status == "exited"
 
 
-async def test_a_job_whose_secrets_were_lost_on_their_way_asks_for_a_worker(host):
+@pytest.mark.parametrize("exit_code", [KILLED, EXIT_NOT_DELIVERED])
+async def test_an_interrupted_job_or_delivery_with_secrets_asks_for_a_worker(host, exit_code):
     secret = replace(PLAIN, secrets={"sas": "top-secret"})
     host.outcomes[PLAIN.name] = [Outcome(runs=True)]
     await ensure_started(host, secret, OWNER)
-    host.containers[PLAIN.name].end(EXIT_NOT_DELIVERED)
-    with pytest.raises(errors.SecretsNeeded):
-        await watched(host, Said())
-
-
-async def test_a_job_with_secrets_asks_for_a_worker(host):
-    secret = replace(PLAIN, secrets={"sas": "top-secret"})
-    host.outcomes[PLAIN.name] = [Outcome(runs=True)]
-    await ensure_started(host, secret, OWNER)
-    host.containers[PLAIN.name].end(KILLED)
+    host.containers[PLAIN.name].end(exit_code)
     with pytest.raises(errors.SecretsNeeded):
         await watched(host, Said())
 
