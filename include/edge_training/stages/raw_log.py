@@ -7,11 +7,18 @@ import hashlib
 import sys
 import tarfile
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from edge_runner import protocol
 from edge_training import tarstream
-from edge_training.errors import ExportRefused, JobInterrupted, ModelRegistryRefused
+from edge_training.errors import (
+    DiskFull,
+    ExportRefused,
+    JobInterrupted,
+    ModelRegistryRefused,
+    SiteNotReady,
+)
 from edge_training.outcomes import Ending, existing, read_ending
 from edge_training.ports.edge_host import EdgeHost
 from edge_training.ports.tracking import LogArchive
@@ -54,7 +61,8 @@ async def keep(
         if found is None:
             return None
         await asyncio.to_thread(attach, archive, model_name, training_key, path, found.log_sha256)
-    await host.write_file(job_name, protocol.JOB_VOLUME_DIR, KEPT_NAME, mark_of(found))
+    with suppress(DiskFull, SiteNotReady):  # without its mark the copy is looked for again, and found
+        await host.write_file(job_name, protocol.JOB_VOLUME_DIR, KEPT_NAME, mark_of(found))
     return found
 
 
