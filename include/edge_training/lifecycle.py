@@ -223,8 +223,9 @@ async def give_up(
 
 
 async def stop(host: EdgeHost, name: str, by: str, grace_s: int, why: str) -> None:
-    """Leave a mark that says who stops the job and why, then stop it."""
-    await _write(host, name, STOPPED_NAME, {"by": by, "why": why})
+    """Leave a mark that says who stops the job and why, if the disk takes it, then stop it."""
+    with suppress(errors.DiskFull, errors.SiteNotReady):
+        await _write(host, name, STOPPED_NAME, {"by": by, "why": why})
     await host.stop(name, grace_s)
 
 

@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from edge_runner.protocol import JOB_VOLUME_DIR, canonical_json
+from edge_training.errors import DiskFull, SiteNotReady
 from edge_training.identity import digest_of
 from edge_training.ports.edge_host import EdgeHost
 
@@ -125,12 +127,14 @@ async def release(host: EdgeHost, job_name: str, owner: Owner) -> bool:
 
     The record is written before the others are read. So of two watchers that leave at the same time, at least
     one sees that both have gone. A try whose task has a newer one gives up nothing: a cleared task's old
-    trigger is told to kill only after the new try has adopted the job.
+    trigger is told to kill only after the new try has adopted the job. A disk that takes no record must not
+    keep a job running.
     """
     if not await watches(host, job_name, owner):
         return False
-    await _write(host, job_name, Record(owner, released=True))
-    return not await watchers(host, job_name)
+    with suppress(DiskFull, SiteNotReady):
+        await _write(host, job_name, Record(owner, released=True))
+    return not [other for other in await watchers(host, job_name) if other != owner]
 
 
 async def _write(host: EdgeHost, job_name: str, record: Record) -> None:

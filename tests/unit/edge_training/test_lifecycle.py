@@ -187,6 +187,23 @@ async def test_the_owner_is_recorded_before_the_container_runs(host):
     assert host.containers[PLAIN.name].status == "running"
 
 
+@pytest.mark.parametrize("trouble", [errors.DiskFull("no room"), errors.SiteNotReady("read-only")])
+async def test_a_disk_that_takes_no_record_keeps_no_job_running(host, trouble):
+    class Unwritable(InMemoryEdgeHost):
+        async def write_file(self, *args):
+            raise trouble
+
+    host.outcomes[PLAIN.name] = [RUNS]
+    await ensure_started(host, PLAIN, OWNER)
+    await ensure_started(host, PLAIN, OTHER_RUN)
+    unwritable = Unwritable(set())
+    vars(unwritable).update(vars(host))
+    assert not await give_up(unwritable, PLAIN.name, OWNER, 1, "killed")
+    await ownership.release(host, PLAIN.name, OTHER_RUN)
+    assert await give_up(unwritable, PLAIN.name, OWNER, 1, "killed")
+    assert host.containers[PLAIN.name].status == "exited"
+
+
 async def test_a_job_that_two_runs_wait_for_is_stopped_by_the_last_one(host):
     host.outcomes[PLAIN.name] = [RUNS]
     await ensure_started(host, PLAIN, OWNER)

@@ -11,7 +11,7 @@ from tests.fakes.tracking import InMemoryRuns
 from tests.jobs import IMAGE, OWNER, PLAIN
 
 from edge_runner import protocol
-from edge_training.errors import JobInterrupted, ModelRegistryRefused, ModelRegistryUnavailable
+from edge_training.errors import DiskFull, JobInterrupted, ModelRegistryRefused, ModelRegistryUnavailable
 from edge_training.lifecycle import ensure_started
 from edge_training.stages.raw_log import KEPT_PATH, LOG_PATH, is_kept, keep
 
@@ -65,6 +65,19 @@ async def test_a_log_that_is_not_the_one_its_runner_saw_is_not_kept(host):
         await keep(host, PLAIN.name, runs, "delay", PLAIN.key)
     assert runs.runs == {}
     assert await host.read_file(PLAIN.name, KEPT_PATH) is None
+
+
+async def test_a_full_disk_hides_nothing_else_that_is_wrong(host):
+    """The copy is made; its mark finds no room, and the training's own error is still to be told."""
+
+    class Full(InMemoryEdgeHost):
+        async def write_file(self, *args):
+            raise DiskFull("no space left on device")
+
+    full, runs = Full(set()), InMemoryRuns()
+    vars(full).update(vars(host))
+    assert await keep(full, PLAIN.name, runs, "delay", PLAIN.key) is not None
+    assert runs.runs["delay", PLAIN.key].logs == {"train.log": LOG}
 
 
 async def test_a_registry_that_is_down_leaves_the_log_unmarked(host):
