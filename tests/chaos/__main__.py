@@ -47,7 +47,8 @@ def main() -> int:
         if not arguments.keep:
             site.down()
     report.show(verdicts)
-    report.write(peers if arguments.peer else ours, verdicts)
+    whole = not arguments.fault and not arguments.long
+    report.write(peers if arguments.peer else ours, verdicts, whole)
     return 0 if all(verdict.good for verdict in verdicts) else 1
 
 

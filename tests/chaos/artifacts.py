@@ -1,4 +1,4 @@
-"""What MLflow keeps of a scene's training: versions, weights, and the raw log."""
+"""What MLflow keeps of a scene's training: versions, the champion, weights, and the raw log."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from typing import Any
 
 import httpx
 import numpy as np
-from tests.chaos.scene import Scene, training_keys
+from tests.chaos.scene import Scene
 
 from local_site import SiteInfo
 
 CALL_LIMIT_S = 60.0
-LOG_PATH = "logs/train.log"
 WEIGHTS_PATH = "model/artifacts/weights.npy"
 RAW_LOG_PATH = "logs/train.log"
 
@@ -25,6 +24,12 @@ def versions(info: SiteInfo, name: str, training_key: str) -> list[dict[str, Any
     return list(found.json().get("model_versions", []))
 
 
+def champions(info: SiteInfo, name: str) -> list[str]:
+    """The versions of a model that are called champion."""
+    found = _get(info, "/api/2.0/mlflow/registered-models/get", name=name).json()["registered_model"]
+    return [one["version"] for one in found.get("aliases", []) if one["alias"] == "champion"]
+
+
 def weights_sha256(info: SiteInfo, version: dict[str, Any]) -> str:
     """SHA-256 of the bytes of a version's weights, not of the file that holds them."""
     content = _get(info, "/get-artifact", path=WEIGHTS_PATH, run_uuid=version["run_id"]).content
@@ -33,7 +38,7 @@ def weights_sha256(info: SiteInfo, version: dict[str, Any]) -> str:
 
 def weights(scene: Scene) -> str:
     """SHA-256 of the weights that the scene's first run has registered."""
-    key = scene.api.handed_on(scene.dag_id, scene.runs[0], "train_model")["training_key"]
+    (key,) = scene.training_keys()
     (version,) = versions(scene.site.info, scene.fault.model, key)
     return weights_sha256(scene.site.info, version)
 
@@ -41,7 +46,7 @@ def weights(scene: Scene) -> str:
 def raw_log(scene: Scene) -> bytes | None:
     """The raw log of the scene's training; None when the model's run has none."""
     info = scene.site.info
-    for key in training_keys(scene):
+    for key in scene.training_keys():
         for version in versions(info, scene.fault.model, key):
             found = _ask(info, "/get-artifact", path=RAW_LOG_PATH, run_uuid=version["run_id"])
             if found.is_success:

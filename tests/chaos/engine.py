@@ -6,22 +6,30 @@ after each break.
 
 from __future__ import annotations
 
+import io
+import tarfile
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import docker
 import requests
 from docker.errors import APIError, DockerException, NotFound
+from tests.chaos import events
+from tests.chaos.events import History, Left, Life
 
 from edge_training.identity import LABEL_PREFIX
 from local_site.errors import LocalSiteError
 
 LISTEN_PAUSE_S = 0.5
 CALL_LIMIT_S = 30
+ANSWER_LIMIT_S = 60
+"""A daemon that was killed on purpose is back by then."""
 CLEAR_TRIES = 20
 LAST_LINES = 200
 
@@ -33,13 +41,14 @@ def label(labels: dict[str, str], name: str) -> str:
 
 @dataclass(frozen=True)
 class Watched:
-    """A container as the suite sees it."""
+    """A container as the suite sees it; `finished_ns` is when it ended last."""
 
     id: str
     name: str
     status: str
     exit_code: int
     labels: dict[str, str]
+    finished_ns: int = 0
 
 
 @dataclass(frozen=True)
@@ -80,8 +89,7 @@ class Engine:
         self._url = f"unix://{socket}"
         self.client = docker.DockerClient(base_url=self._url, timeout=CALL_LIMIT_S)
         self._watches: list[Watch] = []
-        self._started: dict[str, set[str]] = {}
-        self._ended_well: dict[str, set[str]] = {}
+        self._history = History()
         self._closed = threading.Event()
         threading.Thread(target=self._listen, daemon=True).start()
 
@@ -91,15 +99,23 @@ class Engine:
         self.client.close()
 
     def containers(self, step: str = "", **labels: str) -> list[Watched]:
-        """Containers by their labels; empty while the daemon does not answer."""
+        """Containers by their labels; a daemon that does not answer is asked again.
+
+        Raises:
+            LocalSiteError: It does not answer for long, which does not mean that there are none.
+        """
         wanted = {"step": step, **labels} if step else labels
         filters = [f"{LABEL_PREFIX}.{name}={value}" for name, value in wanted.items()]
-        try:
-            found = self.client.api.containers(all=True, filters={"label": filters})
-            shown = [self._shown(entry["Id"]) for entry in found]
-        except (DockerException, requests.RequestException):
-            return []
-        return [container for container in shown if container is not None]
+        deadline = time.monotonic() + ANSWER_LIMIT_S
+        while True:
+            try:
+                found = self.client.api.containers(all=True, filters={"label": filters})
+                shown = [self._shown(entry["Id"]) for entry in found]
+                return [container for container in shown if container is not None]
+            except (DockerException, requests.RequestException) as error:
+                if time.monotonic() > deadline:
+                    raise LocalSiteError(f"Docker of the chaos site does not answer: {error}") from error
+            time.sleep(LISTEN_PAUSE_S)
 
     def _shown(self, container_id: str) -> Watched | None:
         try:
@@ -108,20 +124,35 @@ class Engine:
             return None
         state = shown["State"]
         name, labels = shown["Name"].removeprefix("/"), shown["Config"]["Labels"] or {}
-        return Watched(shown["Id"], name, state["Status"], state["ExitCode"], labels)
+        return Watched(
+            shown["Id"],
+            name,
+            state["Status"],
+            state["ExitCode"],
+            labels,
+            nanoseconds(state["FinishedAt"]),
+        )
 
     def trainings_that_ended_well(self, training_key: str) -> int:
-        """How many containers of this training ever ended with 0."""
-        listed = {
-            container.id
-            for container in self.containers("train", key=training_key)
-            if container.status == "exited" and container.exit_code == 0
-        }
-        return len(listed | self._ended_well.get(training_key, set()))
+        """How often a container of this training ended with 0."""
+        return events.ended_well(self._lives(training_key))
+
+    def trainings_at_once(self, training_key: str) -> bool:
+        """Whether two containers of this training ever ran at the same time."""
+        return events.at_once(self._lives(training_key))
+
+    def training_starts(self, training_key: str) -> int:
+        """How often a container of this training was started."""
+        return len(self._lives(training_key))
 
     def trainings_started(self, training_key: str) -> int:
         """How many containers of this training have ever been started."""
-        return len(self._started.get(training_key, set()))
+        return len({life.container for life in self._lives(training_key)})
+
+    def _lives(self, training_key: str) -> list[Life]:
+        found = self.containers("train", key=training_key)
+        left = {one.id: Left(one.exit_code, one.finished_ns) for one in found if one.status == "exited"}
+        return self._history.lives(training_key, left)
 
     def running(self, **labels: str) -> list[str]:
         """Names of the containers that run."""
@@ -140,6 +171,22 @@ class Engine:
             return bytes(self.client.api.logs(container_id, tail=LAST_LINES))
         except (DockerException, requests.RequestException):
             return b""
+
+    def file(self, container_id: str, path: str) -> bytes | None:
+        """A file of a container, whether it runs or not; None when there is none."""
+        try:
+            chunks, _ = self.client.api.get_archive(container_id, path)
+        except NotFound:
+            return None
+        with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
+            member = archive.next()
+            content = archive.extractfile(member) if member else None
+            return content.read() if content else None
+
+    def mount(self, container_id: str, destination: str) -> Path:
+        """Where on this machine a container's volume lies."""
+        mounts = self.client.api.inspect_container(container_id)["Mounts"]
+        return Path(next(mount["Source"] for mount in mounts if mount["Destination"] == destination))
 
     def when(self, watch: Watch) -> Watch:
         """React once, at once, when this event comes."""
@@ -180,12 +227,21 @@ class Engine:
         action, attributes = event["Action"], event["Actor"]["Attributes"]
         container_id = event["Actor"]["ID"]
         if label(attributes, "step") == "train":
-            key = label(attributes, "key")
-            if action == "start":
-                self._started.setdefault(key, set()).add(container_id)
-            if action == "die" and attributes.get("exitCode") == "0":
-                self._ended_well.setdefault(key, set()).add(container_id)
+            code = attributes.get("exitCode")
+            self._history.take(
+                label(attributes, "key"),
+                container_id,
+                action,
+                event["timeNano"],
+                None if code is None else int(code),
+            )
         for watch in [watch for watch in self._watches if watch.fits(action, attributes)]:
             self._watches.remove(watch)
             watch.react(container_id)
             watch.done.set()
+
+
+def nanoseconds(stamp: str) -> int:
+    """Nanoseconds since 1970 of one of Docker's times; its year 1 stands for never."""
+    moment = datetime.fromisoformat(stamp)
+    return 0 if moment.year == 1 else int(moment.timestamp() * 1e9)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,14 @@ if TYPE_CHECKING:
 COMPLETES = ""
 GIB = 2**30
 STEP_LIMIT_S = 600
+TRAINING = "train_model"
+NO_STEP = ("all", "-")
+"""Not the name of a task: the training is looked at then."""
+DEPLOYING = ("decide_rollout", "roll_out", "promote_champion")
+ONE_TRY = (1, 1)
+"""Nothing that happens to the line or the site may use up a retry."""
+NEXT_TRY = (2, 2)
+"""What kills a try needs one more, and proves by it that it has hit."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +37,14 @@ class Fault:
         long: Whether only `make chaos-long` runs it.
         params: Parameters of the training script.
         memory_bytes: Limit of the training's container.
+        tries: How many tries the task that is hit may take, at least and at most.
         retries: Tries after the first.
         retry_delay_s: Between two tries.
         training_timeout_s: The training task's timeout.
         limit_s: How long the run may take after the injection has ended.
         partition: The partition; by default that of the undisturbed run.
-        check: Further things that must be true at the end; gives what is wrong.
+        checks: Further things that must be true at the end; each gives what is wrong.
+        service: On which port its model is deployed, counted from the site's own one; 0 for no deployment.
         side: Whose DAG is hit: `chaos` for ours, `peer` for that of Airflow's own operator.
     """
 
@@ -48,12 +58,14 @@ class Fault:
     long: bool = False
     params: Mapping[str, Any] = field(default_factory=dict)
     memory_bytes: int = GIB
+    tries: tuple[int, int] = ONE_TRY
     retries: int = 3
     retry_delay_s: float = 20
     training_timeout_s: float = 3600
     limit_s: float = STEP_LIMIT_S
     partition: str | None = None
-    check: Callable[[Scene], list[str]] | None = None
+    checks: tuple[Callable[[Scene], Iterable[str]], ...] = ()
+    service: int = 0
     side: str = "chaos"
 
     @property
@@ -65,6 +77,26 @@ class Fault:
     def dag_id(self) -> str:
         """Its DAG."""
         return f"train_{self.model}"
+
+    @property
+    def deploy_dag_id(self) -> str:
+        """The DAG that deploys its model, if one does."""
+        return f"deploy_{self.model}"
+
+    @property
+    def dag_ids(self) -> set[str]:
+        """All its DAGs."""
+        return {self.dag_id, self.deploy_dag_id} if self.service else {self.dag_id}
+
+    @property
+    def task(self) -> str:
+        """The task that is hit."""
+        return TRAINING if self.step in NO_STEP else self.step
+
+    @property
+    def completes(self) -> bool:
+        """Whether its run must end well."""
+        return self.fails_with == COMPLETES
 
     @property
     def site(self) -> str:

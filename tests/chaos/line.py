@@ -58,6 +58,8 @@ def description(fault: Fault) -> dict[str, object]:
         "retries": fault.retries,
         "retry_delay_s": fault.retry_delay_s,
         "training_timeout_s": fault.training_timeout_s,
+        "export_deferrable": fault.step == "export_model",
+        "service": fault.service,
     }
 
 

@@ -40,8 +40,9 @@ def run_folder(layout: Layout, run_id: str) -> Path:
     return vm_folder(layout) / "runs" / run_id
 
 
-def facts(layout: Layout) -> Mapping[str, object]:
+def facts(site: ChaosSite) -> Mapping[str, object]:
     """Where things are on the VM."""
+    layout = site.layout
     return {"docker_socket": str(layout.docker_socket), "vm_folder": str(vm_folder(layout))}
 
 

@@ -1,5 +1,7 @@
 """What a fault has come to for the peer, held against the same end as ours: one completed training, or one
 clear error and nothing left running.
+
+Where ours must not use up a retry, the peer may: it does not promise that, and its tries stand in its row.
 """
 
 from __future__ import annotations
@@ -8,8 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from tests.chaos.fault import COMPLETES
-from tests.chaos.faults.log import LAST_LINE, LINES, NUMBERED
+from tests.chaos.faults.log import LINES, NUMBERED
+from tests.chaos.logs import LAST_LINE
 from tests.chaos.scene import Scene
 from tests.chaos.verdict import Verdict, left_running
 
@@ -26,7 +28,6 @@ class PeerVerdict(Verdict):
         running_at_end: How many of them ran at the moment the task had ended.
         left_running: How many ran even after the time in which ours must have been stopped.
         state: The task's state; `deleted` with its run, `never ended` when the suite had to end it.
-        tries: How many tries it took.
         last_line_shown: Whether the task's log has the script's last line; None when it never got there.
         lines_shown: Share of the script's numbered lines in the task's log; None when it printed none.
     """
@@ -36,7 +37,6 @@ class PeerVerdict(Verdict):
     running_at_end: int
     left_running: int
     state: str
-    tries: int
     last_line_shown: bool | None
     lines_shown: float | None
 
@@ -52,7 +52,8 @@ class Seen:
 
     Attributes:
         states: Of the task in each run.
-        well: How many containers ended with 0.
+        well: How often a container ended with 0.
+        at_once: Whether two containers ran at the same time.
         running_at_end: How many ran when the runs were over.
         left: How many ran long after.
         error: What the task says about its failure.
@@ -63,6 +64,7 @@ class Seen:
 
     states: tuple[str, ...]
     well: int
+    at_once: bool
     running_at_end: int
     left: int
     error: str
@@ -84,9 +86,12 @@ def judge(scene: Scene, weights: set[str], reference: str, seconds: float, misse
     at_end = len(scene.engine.running(dag_id=scene.dag_id))
     seen = look(scene, at_end)
     stop_what_is_left(scene)
-    wrong = not_as_it_should(seen, must_complete=scene.fault.fails_with == COMPLETES)
+    tries = scene.tries()
+    wrong = [*not_as_it_should(seen, must_complete=scene.fault.completes), *scene.wrong]
     if missed and not scene.given_up:
         wrong = [f"not hit: {missed}", *wrong]
+    elif tries is not None and tries < scene.fault.tries[0]:
+        wrong = [f"not hit: try {tries} was the last one", *wrong]
     equal = weights == {reference} if weights and reference else None
     if equal is False:
         wrong.append("the weights differ from those of an undisturbed run")
@@ -95,17 +100,17 @@ def judge(scene: Scene, weights: set[str], reference: str, seconds: float, misse
         fault.name,
         fault.step,
         fault.point,
-        "; ".join(wrong) or as_expected(scene, seen),
+        "; ".join(wrong) or as_expected(scene, seen, tries),
         seen.well,
         None,
         equal,
         round(seconds, 1),
+        tries,
         as_it_should=not wrong,
         started=scene.engine.trainings_started(scene.nonce),
         running_at_end=seen.running_at_end,
         left_running=seen.left,
         state=" and ".join(seen.states),
-        tries=tries(scene),
         last_line_shown=seen.last_line_shown,
         lines_shown=seen.lines_shown,
     )
@@ -114,8 +119,8 @@ def judge(scene: Scene, weights: set[str], reference: str, seconds: float, misse
 def unjudged(scene: Scene, seconds: float) -> PeerVerdict:
     """The row of a scene that could not be played to its end."""
     fault, outcome = scene.fault, f"not measured: {'; '.join(scene.wrong)}"
-    row = (fault.name, fault.step, fault.point, outcome, 0, None, None, round(seconds, 1))
-    return PeerVerdict(*row, False, 0, 0, 0, "unknown", 0, None, None)
+    row = (fault.name, fault.step, fault.point, outcome, 0, None, None, round(seconds, 1), None)
+    return PeerVerdict(*row, False, 0, 0, 0, "unknown", None, None)
 
 
 def look(scene: Scene, running_at_end: int) -> Seen:
@@ -128,6 +133,7 @@ def look(scene: Scene, running_at_end: int) -> Seen:
     return Seen(
         states=task_states(scene),
         well=well,
+        at_once=scene.engine.trainings_at_once(scene.nonce),
         running_at_end=running_at_end,
         left=left,
         error=error_of(entries),
@@ -147,6 +153,8 @@ def names_cause(scene: Scene, entries: list[dict[str, Any]]) -> bool:
 def not_as_it_should(seen: Seen, *, must_complete: bool) -> list[str]:
     """What is wrong, in words for a reader who knows neither operator."""
     wrong = wrong_end(seen) if must_complete else wrong_failure(seen)
+    if seen.at_once:
+        wrong.append("two containers trained at the same time")
     if seen.left:
         wrong.append("a container still runs" if seen.left == 1 else f"{seen.left} containers still run")
     if must_complete and seen.last_line_shown is False:
@@ -156,12 +164,11 @@ def not_as_it_should(seen: Seen, *, must_complete: bool) -> list[str]:
     return wrong
 
 
-def as_expected(scene: Scene, seen: Seen) -> str:
+def as_expected(scene: Scene, seen: Seen, tries: int | None) -> str:
     """The words for a good end."""
-    if scene.fault.fails_with == COMPLETES or DELETED in seen.states:
+    if scene.fault.completes or DELETED in seen.states:
         return "as it should"
-    count = tries(scene)
-    return f"failed as it should, after {count} tries" if count > 1 else "failed as it should"
+    return f"failed as it should, after {tries} tries" if (tries or 0) > 1 else "failed as it should"
 
 
 def wrong_end(seen: Seen) -> list[str]:
@@ -197,31 +204,20 @@ def stop_what_is_left(scene: Scene) -> None:
             scene.engine.kill(container.id)
 
 
-def known_runs(scene: Scene) -> list[str]:
-    """The scene's runs that were not deleted."""
-    known = {run["dag_run_id"] for run in scene.api.runs(scene.dag_id)}
-    return [run_id for run_id in scene.runs if run_id in known]
-
-
 def task_states(scene: Scene) -> tuple[str, ...]:
     """The task's state in each run."""
     if scene.given_up:
         return ("never ended",)
-    known = known_runs(scene)
+    known = scene.known_runs()
     return tuple(
         str(scene.api.task(scene.dag_id, run_id, "train_model")["state"]) if run_id in known else DELETED
         for run_id in scene.runs
     )
 
 
-def tries(scene: Scene) -> int:
-    """How many tries the task of the first run took; 0 when the run is gone."""
-    return int(scene.task("train_model")["try_number"]) if scene.runs[0] in known_runs(scene) else 0
-
-
 def log_entries(scene: Scene) -> list[dict[str, Any]]:
     """The log of the last try in the first run; empty when the run is gone."""
-    if scene.runs[0] not in known_runs(scene):
+    if scene.runs[0] not in scene.known_runs():
         return []
     return scene.api.log(scene.dag_id, scene.runs[0], scene.task("train_model"))
 

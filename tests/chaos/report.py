@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 from tests.chaos.faults import FAULTS
-from tests.chaos.verdict import Verdict
+from tests.chaos.verdict import DELETED, Verdict
 
 UNDISTURBED = "undisturbed"
 CONSOLE = Console(highlight=False)
@@ -25,7 +25,8 @@ def say(verdict: Verdict) -> None:
 
 def show(verdicts: Sequence[Verdict]) -> None:
     """All of it."""
-    table = Table("fault", "step", "point", "outcome", "well", "versions", "weights", "s", show_lines=True)
+    columns = ("fault", "step", "point", "outcome", "tries", "well", "versions", "weights", "s")
+    table = Table(*columns, show_lines=True)
     words = {True: "equal", False: "DIFFER", None: "-"}
     for verdict in verdicts:
         table.add_row(
@@ -33,6 +34,7 @@ def show(verdicts: Sequence[Verdict]) -> None:
             verdict.step,
             verdict.point,
             verdict.outcome.replace("[", r"\["),
+            tries_of(verdict.row()),
             str(verdict.containers),
             "-" if verdict.model_versions is None else str(verdict.model_versions),
             words[verdict.weights_sha256_equal],
@@ -44,9 +46,17 @@ def show(verdicts: Sequence[Verdict]) -> None:
     CONSOLE.print(f"{good} of {len(verdicts)} faults ended as they should")
 
 
-def write(path: Path, verdicts: Sequence[Verdict]) -> None:
-    """The table for programs; rows of faults that were not run this time stay."""
-    rows = {row["fault"]: row for row in read(path)} | {verdict.fault: verdict.row() for verdict in verdicts}
+def write(path: Path, verdicts: Sequence[Verdict], whole: bool) -> None:
+    """The table for programs.
+
+    Args:
+        path: The file.
+        verdicts: What was run this time.
+        whole: Whether that was the whole suite. Then no row of older code stays beside the new ones; else
+            those of faults that were not run this time do.
+    """
+    old = [] if whole else read(path)
+    rows = {row["fault"]: row for row in old} | {verdict.fault: verdict.row() for verdict in verdicts}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(list(rows.values()), indent=2) + "\n")
 
@@ -65,16 +75,22 @@ def markdown(ours: Sequence[Mapping[str, Any]], peers: Sequence[Mapping[str, Any
     """
     left, right = ({row["fault"]: row for row in rows} for rows in (ours, peers))
     order = [UNDISTURBED, *(fault.name for fault in FAULTS)]
-    lines = ["| fault | task | when | edge jobs | s | `SSHRemoteJobOperator` | s |", "|---" * 7 + "|"]
+    heads = ("fault", "task", "when", "edge jobs", "tries", "s", "`SSHRemoteJobOperator`", "tries", "s")
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for name in order:
         if name not in left and name not in right:
             continue
         known = left.get(name) or right[name]
         cells = [name, known["step"], known["point"]]
         for row in (left.get(name), right.get(name)):
-            cells += [outcome_of(row), f"{row['seconds']:.0f}"] if row else ["-", "-"]
+            cells += [outcome_of(row), tries_of(row), f"{row['seconds']:.0f}"] if row else ["-", "-", "-"]
         lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
     return "\n".join(lines) + "\n"
+
+
+def tries_of(row: Mapping[str, Any]) -> str:
+    """How many tries the task took, where it was there at the end."""
+    return str(row.get("tries") or "-")
 
 
 def outcome_of(row: Mapping[str, Any]) -> str:
@@ -82,6 +98,8 @@ def outcome_of(row: Mapping[str, Any]) -> str:
     outcome = str(row["outcome"]).splitlines()[0]
     if outcome == "completed":
         return "completed, weights equal"
+    if outcome == f"failed as it should: {DELETED}":
+        return "nothing left running"
     if outcome.startswith("failed as it should: "):
         return "failed with its sentence, nothing left running"
     return outcome.replace("WRONG", "not as it should", 1)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import psutil
 from tests.chaos.api import POLL_S, ChaosApi
 from tests.chaos.engine import Engine, Watch, Watched, label
-from tests.chaos.fault import Fault
+from tests.chaos.fault import DEPLOYING, TRAINING, Fault
 from tests.chaos.line import Line
 from tests.chaos.link import Link
 from tests.chaos.site import ChaosSite
@@ -44,6 +44,7 @@ class Scene:
         runs: Ids of its runs, the first one first.
         wrong: What the injection saw that must not be.
         images_before: Images of its model that an earlier suite has left in the registry.
+        deployments_before: Runs of its deployment that an earlier suite has left in Airflow.
         given_up: Whether the suite has ended runs that did not end.
     """
 
@@ -56,6 +57,7 @@ class Scene:
     runs: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     images_before: set[str] = field(default_factory=set)
+    deployments_before: set[str] = field(default_factory=set)
     given_up: bool = False
 
     @property
@@ -80,8 +82,54 @@ class Scene:
         return self.line.links[name]
 
     def task(self, task_id: str = "") -> dict[str, Any]:
-        """A task of the first run; the one that is hit unless told otherwise."""
-        return self.api.task(self.dag_id, self.runs[0], task_id or self.fault.step)
+        """A task of the first run; the one that is hit unless told otherwise.
+
+        Raises:
+            LocalSiteError: It is one of the deployment, which has not begun.
+        """
+        task_id = task_id or self.fault.task
+        if task_id in DEPLOYING:
+            return self.api.task(self.fault.deploy_dag_id, self.deployment(), task_id)
+        return self.api.task(self.dag_id, self.runs[0], task_id)
+
+    def known_runs(self) -> list[str]:
+        """Those of its runs that were not deleted."""
+        known = {run["dag_run_id"] for run in self.api.runs(self.dag_id)}
+        return [run_id for run_id in self.runs if run_id in known]
+
+    def tries(self) -> int | None:
+        """The most tries that the task that is hit took in one of the runs; None when the runs are gone."""
+        if self.fault.task in DEPLOYING:
+            return int(self.task()["try_number"])
+        found = [self.api.task(self.dag_id, run_id, self.fault.task) for run_id in self.known_runs()]
+        return max((int(task["try_number"]) for task in found), default=None)
+
+    def deployments(self) -> set[str]:
+        """Runs of the deployment that Airflow knows; none for a fault without one."""
+        runs = self.api.runs(self.fault.deploy_dag_id) if self.fault.service else []
+        return {run["dag_run_id"] for run in runs}
+
+    def deployment(self) -> str:
+        """The run that deploys what this scene has trained.
+
+        Raises:
+            LocalSiteError: It has not begun.
+        """
+        found = sorted(self.deployments() - self.deployments_before)
+        if not found:
+            raise LocalSiteError(f"{self.fault.name}: the deployment has not begun")
+        return found[0]
+
+    def logs(self, run_id: str) -> list[list[str]]:
+        """The messages in the training's log in one run, try by try."""
+        task = self.api.task(self.dag_id, run_id, TRAINING)
+        tries = range(1, int(task["try_number"]) + 1)
+        return [self.api.messages(self.dag_id, run_id, {**task, "try_number": one}) for one in tries]
+
+    @property
+    def service_port(self) -> int:
+        """Where on this machine its model is served."""
+        return self.site.settings.ports.service + self.fault.service
 
     def until(self, look: Callable[[], T | None], what: str, limit_s: float = MOMENT_LIMIT_S) -> T:
         """Wait for a moment; an API server that does not answer is waited for too.
@@ -103,9 +151,12 @@ class Scene:
         raise MomentMissed(f"{self.fault.name}: {what} was not seen")
 
     def over(self) -> bool:
-        """Whether all runs have ended; a deleted one has."""
+        """Whether all runs have ended, the deployment included; a deleted one has."""
         known = {run["dag_run_id"]: run["state"] for run in self.api.runs(self.dag_id)}
-        return all(known.get(run_id, "failed") in OVER for run_id in self.runs)
+        states = {known.get(run_id, "failed") for run_id in self.runs}
+        if self.fault.service and states == {"success"}:
+            states.add(self.api.run(self.fault.deploy_dag_id, self.deployment())["state"])
+        return states <= set(OVER)
 
     def until_over(self) -> None:
         """Wait until all runs have ended."""
@@ -124,16 +175,33 @@ class Scene:
 
     def trainings(self) -> list[Watched]:
         """The containers that this scene's runs have made to train in, those of an earlier suite left out."""
-        found = self.engine.containers("train", dag_id=self.dag_id)
+        return self.jobs("train")
+
+    def jobs(self, step: str) -> list[Watched]:
+        """The containers that this scene's runs have made for a step."""
+        found = self.engine.containers(step, dag_id=self.dag_id)
         return [container for container in found if label(container.labels, "run_id") in self.runs]
 
     def until_training(self) -> Watched:
         """Wait until the training's container runs; gives it."""
+        return self.until_running("train")
+
+    def until_running(self, step: str) -> Watched:
+        """Wait until a step's container runs; gives it."""
 
         def look() -> Watched | None:
-            return next((one for one in self.trainings() if one.status == "running"), None)
+            return next((one for one in self.jobs(step) if one.status == "running"), None)
 
-        return self.until(look, "a running training")
+        return self.until(look, f"a running container of {step}")
+
+    def until_gone(self, limit_s: float) -> None:
+        """Wait until none of the scene's containers runs; it is wrong when one runs on for longer."""
+        deadline = time.monotonic() + limit_s
+        while self.engine.running(dag_id=self.dag_id):
+            if time.monotonic() > deadline:
+                self.wrong.append(f"the container ran on for more than {limit_s:g} s")
+                return
+            time.sleep(POLL_S)
 
     def until_checkpoint(self) -> Watched:
         """Wait until the training has left a few checkpoints; gives its container."""
@@ -149,13 +217,17 @@ class Scene:
         """Wait until the training is watched by the triggerer."""
         self.until_state("train_model", "deferred")
 
+    def is_deferred(self, run_id: str) -> bool:
+        """Whether the triggerer watches the training for a run."""
+        return bool(self.api.task(self.dag_id, run_id, TRAINING)["state"] == "deferred")
+
     def process(self, task_id: str = "", limit_s: float = MOMENT_LIMIT_S) -> psutil.Process:
         """Wait for the process that runs a task; gives it as soon as it is there.
 
         Raises:
             MomentMissed: It did not come.
         """
-        name = task_id or self.fault.step
+        name = task_id or self.fault.task
         self.until(lambda: self.task(name)["state"] in ("queued", "running"), f"{name} queued", limit_s)
         deadline = time.monotonic() + limit_s
         while time.monotonic() < deadline:
@@ -180,7 +252,6 @@ class Scene:
         revisions = (repository / "_manifests" / "revisions" / "sha256").glob("*")
         return {f"sha256:{path.name}" for path in revisions}
 
-
-def training_keys(scene: Scene) -> set[str]:
-    """Keys of the trainings that the scene's runs have asked for."""
-    return {label(container.labels, "key") for container in scene.trainings()}
+    def training_keys(self) -> set[str]:
+        """Keys of the trainings that its runs have asked for."""
+        return {label(container.labels, "key") for container in self.trainings()}

@@ -14,7 +14,6 @@ from tests.chaos.site import ChaosSite
 from tests.chaos.verdict import Verdict
 
 from local_site import SiteInfo
-from local_site.layout import Layout
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Side:
     name: str
     dag_file: str
     housekeeping: bool
-    facts: Callable[[Layout], Mapping[str, object]]
+    facts: Callable[[ChaosSite], Mapping[str, object]]
     prepare: Callable[[ChaosSite], None]
     announce: Callable[[Line, SiteInfo, ChaosApi], None]
     weights: Callable[[Scene], str]
@@ -48,7 +47,7 @@ OURS = Side(
     name="chaos",
     dag_file=DAG_FILE,
     housekeeping=True,
-    facts=lambda layout: {},
+    facts=lambda site: {"service_port": site.settings.ports.service},
     prepare=lambda site: None,
     announce=line.announce,
     weights=artifacts.weights,

@@ -31,7 +31,7 @@ from local_site.errors import LocalSiteError
 SIDE_BY_SIDE = 5
 PARSE_LIMIT_S = 180
 HOUSEKEEPING = ("maintain_",)
-SUITES_DAGS = ("train_chaos_", "train_peer_")
+SUITES_DAGS = ("train_chaos_", "deploy_chaos_", "train_peer_")
 
 
 def undisturbed(scene: Scene) -> None:
@@ -104,6 +104,7 @@ class Suite:
         nonce = f"{fault.name}-{secrets.token_hex(4)}"
         scene = Scene(fault, self.lines[fault.name], self.site, self.api, self.engine, nonce)
         scene.images_before = scene.images()
+        scene.deployments_before = scene.deployments()
         return scene
 
     def verdict(self, fault: Fault) -> Verdict:
@@ -112,7 +113,8 @@ class Suite:
         try:
             missed = disturb(scene)
             seconds = time.monotonic() - started
-            return self.side.judge(scene, self.reference(scene.partition), seconds, missed)
+            reference = self.reference(scene.partition) if fault.completes else ""
+            return self.side.judge(scene, reference, seconds, missed)
         except (LocalSiteError, HTTPError, DockerException, OSError) as error:
             scene.wrong.append(f"{type(error).__name__}: {error}")
             return self.side.unjudged(scene, time.monotonic() - started)
@@ -146,7 +148,7 @@ def suite(site: ChaosSite, faults: Sequence[Fault], side: Side = OURS) -> Iterat
         site.settings.root,
         played,
         dag_file=side.dag_file,
-        facts=side.facts(site.layout),
+        facts=side.facts(site),
         housekeeping=side.housekeeping,
     )
     site.restore_disks()
@@ -171,7 +173,7 @@ def announce(laid: Collection[Line], info: SiteInfo, api: ChaosApi, side: Side =
     """Tell Airflow of the lines, and wait until it has parsed their DAGs."""
     for line in laid:
         side.announce(line, info, api)
-    dag_ids = {line.fault.dag_id for line in laid}
+    dag_ids = {dag_id for line in laid for dag_id in line.fault.dag_ids}
     reached(api, dag_ids, PARSE_LIMIT_S)
     end_runs(api, SUITES_DAGS)  # left by a suite that was interrupted
     for dag_id in sorted(dag_ids):

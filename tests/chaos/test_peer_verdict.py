@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from tests.chaos.peer_verdict import Seen, not_as_it_should
 
-COMPLETED = Seen(("success",), 1, 0, 0, "", False, True, None)
-FAILED = Seen(("failed",), 0, 0, 0, "AirflowException: exit code 1", True, None, None)
+COMPLETED = Seen(("success",), 1, False, 0, 0, "", False, True, None)
+FAILED = Seen(("failed",), 0, False, 0, 0, "AirflowException: exit code 1", True, None, None)
 
 
 def test_one_completed_training_is_as_it_should() -> None:
@@ -24,6 +24,7 @@ def test_one_clear_error_with_nothing_left_is_as_it_should() -> None:
     [
         (replace(COMPLETED, well=2), "the training ran to its end 2 times"),
         (replace(COMPLETED, well=0), "succeeded, though no training finished"),
+        (replace(COMPLETED, at_once=True), "two containers trained at the same time"),
         (replace(COMPLETED, left=1), "a container still runs"),
         (replace(COMPLETED, last_line_shown=False), "the log lacks the last line"),
         (replace(COMPLETED, lines_shown=0.25), "the log shows 25.0% of the lines and does not say so"),

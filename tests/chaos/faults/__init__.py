@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from tests.chaos.fault import Fault
-from tests.chaos.faults import log, machine, process, ssh_line, stores, task
+from tests.chaos.faults import deploy, log, machine, process, ssh_line, stores, task
 
 FAULTS: tuple[Fault, ...] = (
     *ssh_line.FAULTS,
@@ -13,6 +13,7 @@ FAULTS: tuple[Fault, ...] = (
     *process.FAULTS,
     *task.FAULTS,
     *stores.FAULTS,
+    *deploy.FAULTS,
     *machine.FAULTS,
 )
 

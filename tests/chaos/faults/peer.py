@@ -13,6 +13,7 @@ from typing import Any
 
 from tests.chaos.fault import Fault
 from tests.chaos.faults import FAULTS
+from tests.chaos.faults.machine import power_cut
 from tests.chaos.faults.process import KILL_STEP_S, KILL_STEPS, RETRIES
 from tests.chaos.peer import PEER, run_folder, vm_folder
 from tests.chaos.scene import MOMENT_LIMIT_S, PROCESS_POLL_S, MomentMissed, Scene
@@ -51,6 +52,19 @@ def job_comes(scene: Scene, name: str, limit_s: float, number: int = 1) -> bool:
             return False
         time.sleep(PROCESS_POLL_S)
     return True
+
+
+def in_resume(scene: Scene) -> None:
+    """Kill the task's process that takes the result."""
+    scene.until_deferred()
+    scene.await_watch(scene.when("die", lambda _: None))
+    end_now([scene.process()])
+
+
+def rebooted(scene: Scene) -> None:
+    """Power off and on; what the peer wrote last is left whole."""
+    scene.until_checkpoint()
+    power_cut(scene)
 
 
 def twenty_times(scene: Scene) -> None:
@@ -93,7 +107,7 @@ APPLIES: dict[str, dict[str, Any]] = {
         "point": "SIGKILL between submit and deferral",
         "inject": between_submit_and_deferral,
     },
-    "kill-in-resume": {},
+    "kill-in-resume": {"step": "train_model", "inject": in_resume},
     "twenty-retries": {"inject": twenty_times},
     "triggerer-killed": {},
     "scheduler-killed": {},
@@ -105,9 +119,9 @@ APPLIES: dict[str, dict[str, Any]] = {
     "partition-twice": {},
     "container-killed": {},
     "out-of-memory": {"fails_with": "(?i)memory|oom"},
-    "disk-full": {"inject": disk_full},
+    "disk-full": {"inject": disk_full, "fails_with": "(?i)disk|space"},
     "docker-killed": {},
-    "reboot": {},
+    "reboot": {"inject": rebooted},
     "sshd-stopped": {},
 }
 """What differs from our own fault of that name."""
@@ -123,7 +137,7 @@ def chosen(names: Collection[str], long: bool) -> list[Fault]:
         known = ", ".join(APPLIES)
         raise SystemExit(f"These do not apply to the peer: {', '.join(sorted(unknown))}; those are: {known}")
     return [
-        replace(fault, side=PEER.name, check=None, **APPLIES[fault.name])
+        replace(fault, side=PEER.name, checks=(), **APPLIES[fault.name])
         for fault in FAULTS
         if fault.name in APPLIES and (fault.name in names if names else fault.long == long)
     ]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 
-from tests.chaos.fault import Fault
+from tests.chaos.fault import NEXT_TRY, Fault
+from tests.chaos.logs import every_stage, every_stage_once
 from tests.chaos.scene import MomentMissed, Scene
 from tests.chaos.site import end_now
 
@@ -15,6 +16,7 @@ RETRIES = 20
 KILL_STEP_S = 0.5
 KILL_STEPS = 7
 DOWN_S = 5
+EXPORT = "export_model"
 
 
 def before_create(scene: Scene) -> None:
@@ -51,9 +53,8 @@ def kill_at(scene: Scene, action: str) -> None:
 
 
 def in_resume(scene: Scene) -> None:
-    """Kill the task's process that takes the result."""
-    scene.until_deferred()
-    scene.await_watch(scene.when("die", lambda _: None))
+    """Kill the process that takes a result: the export's, as the others' tasks end in the triggerer."""
+    scene.until_state(EXPORT, "deferred")
     end_now([scene.process()])
 
 
@@ -93,13 +94,21 @@ def kill_part(scene: Scene, name: str) -> None:
 
 
 FAULTS = (
-    Fault("kill-before-create", "train_model", "SIGKILL before create", before_create, links=SSH),
+    Fault(
+        "kill-before-create",
+        "train_model",
+        "SIGKILL before create",
+        before_create,
+        links=SSH,
+        tries=NEXT_TRY,
+    ),
     Fault(
         "kill-before-start",
         "train_model",
         "SIGKILL between create and start",
         between_create_and_start,
         links=SSH,
+        tries=NEXT_TRY,
     ),
     Fault(
         "kill-before-deferral",
@@ -107,18 +116,41 @@ FAULTS = (
         "SIGKILL between start and deferral",
         between_start_and_deferral,
         links=SSH,
+        tries=NEXT_TRY,
     ),
-    Fault("kill-in-resume", "train_model", "SIGKILL in resume", in_resume),
+    Fault("kill-in-resume", EXPORT, "SIGKILL in resume", in_resume, tries=NEXT_TRY),
     Fault(
         "twenty-retries",
         "train_model",
         "20 tries in a row killed, each at another point",
         twenty_times,
         links=SSH,
+        tries=(RETRIES + 1, RETRIES + 1),
         retries=30,
         retry_delay_s=1,
     ),
-    Fault("triggerer-killed", "train_model", "SIGKILL of the triggerer", triggerer, alone=True),
-    Fault("scheduler-killed", "train_model", "SIGKILL of the scheduler", scheduler, alone=True),
-    Fault("api-server-killed", "train_model", "SIGKILL of the API server", api_server, alone=True),
+    Fault(
+        "triggerer-killed",
+        "train_model",
+        "SIGKILL of the triggerer",
+        triggerer,
+        alone=True,
+        checks=(every_stage,),
+    ),
+    Fault(
+        "scheduler-killed",
+        "train_model",
+        "SIGKILL of the scheduler",
+        scheduler,
+        alone=True,
+        checks=(every_stage_once,),
+    ),
+    Fault(
+        "api-server-killed",
+        "train_model",
+        "SIGKILL of the API server",
+        api_server,
+        alone=True,
+        checks=(every_stage_once,),
+    ),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from tests.chaos.fault import Fault
+from tests.chaos.logs import every_stage_once
 from tests.chaos.scene import Scene
 
 SSH = frozenset({"ssh"})
@@ -42,11 +43,12 @@ def down_for_long(scene: Scene) -> None:
     time.sleep(LONG_DOWN_S)
 
 
-FAULTS = (
-    Fault("ssh-cut-every-10s", "train_model", "every connection cut each 10 s", cut_every_10_s, links=SSH),
-    Fault("ssh-refused-60s", "train_model", "connections refused for 60 s", refused, links=SSH),
-    Fault("ssh-silent-60s", "train_model", "no byte passes for 60 s, nothing closes", silent, links=SSH),
-    Fault(
-        "ssh-down-30min", "train_model", "no byte passes for 30 minutes", down_for_long, links=SSH, long=True
-    ),
+FAULTS = tuple(
+    Fault(name, "train_model", point, inject, links=SSH, long=long, checks=(every_stage_once,))
+    for name, point, inject, long in (
+        ("ssh-cut-every-10s", "every connection cut each 10 s", cut_every_10_s, False),
+        ("ssh-refused-60s", "connections refused for 60 s", refused, False),
+        ("ssh-silent-60s", "no byte passes for 60 s, nothing closes", silent, False),
+        ("ssh-down-30min", "no byte passes for 30 minutes", down_for_long, True),
+    )
 )

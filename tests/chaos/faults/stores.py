@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-from tests.chaos.fault import Fault
+from tests.chaos.artifacts import RAW_LOG_PATH
+from tests.chaos.fault import ONE_TRY, Fault
+from tests.chaos.logs import STAGES
 from tests.chaos.scene import MomentMissed, Scene
+from tests.mlflow_runs import runs_on
 
 DOWN_S = 60
 CUTS = 3
 CUT_AFTER_BYTES = 4000
 BEFORE = {
+    "roll_out": "decide_rollout",
+    "promote_champion": "roll_out",
+    "decide_rollout": "push_image",
     "snapshot_data": "wait_for_partition",
     "stage_data": "snapshot_data",
     "register_model": "export_model",
@@ -26,6 +32,10 @@ USERS = {
 }
 FRESH_PARTITION = "2013-03-08"
 """Another day than all other runs have: what is staged already asks the blob store for nothing."""
+TRIES = {"blob": (2, 4), "registry": (2, 4), "mlflow": (1, 2)}
+"""How many tries a minute takes. The clients of blob store and registry give up after seconds and leave the
+rest to the task's retries; that of MLflow waits for up to a minute within the call."""
+METRIC = "train_mae"
 UPLOADS = {"mlflow": "register_model", "registry": "build_image"}
 
 
@@ -70,6 +80,20 @@ def cutting(part: str) -> Callable[[Scene], None]:
     return inject
 
 
+def tracked(scene: Scene) -> Iterator[str]:
+    """MLflow has the whole training all the same: one run, with the points of all stages and the raw log."""
+    for key in scene.training_keys():
+        found = runs_on(scene.site.info.mlflow_url, scene.fault.model, key)
+        if len(found) != 1:
+            yield f"MLflow has {len(found)} runs of the training"
+            continue
+        steps = [point.step for point in found[0].points if point.name == METRIC]
+        if steps != list(range(1, STAGES + 1)):
+            yield f"the run in MLflow has the points {steps} of {METRIC}"
+        if not found[0].logs.get(RAW_LOG_PATH.rpartition("/")[2]):
+            yield "the run in MLflow has no raw log"
+
+
 def await_step(scene: Scene) -> None:
     """Wait until the step that is hit comes next."""
     if before := BEFORE.get(scene.fault.step):
@@ -94,6 +118,7 @@ DOWN = tuple(
         f"{part} refuses connections for {DOWN_S} s",
         down(part),
         links=frozenset({part}),
+        tries=TRIES[part],
         partition=FRESH_PARTITION if step == "stage_data" else None,
     )
     for part, steps in USERS.items()
@@ -106,11 +131,12 @@ BROKEN = tuple(
         point,
         inject(part),
         links=frozenset({part}),
+        tries=tries,
     )
     for part, step in UPLOADS.items()
-    for name, point, inject in (
-        ("500", f"{part} answers 500 for {DOWN_S} s", broken),
-        ("cutting", f"{part} cuts {CUTS} connections half-way", cutting),
+    for name, point, inject, tries in (
+        ("500", f"{part} answers 500 for {DOWN_S} s", broken, TRIES[part]),
+        ("cutting", f"{part} cuts {CUTS} connections half-way", cutting, ONE_TRY),
     )
 )
 IN_TRAINING = Fault(
@@ -119,5 +145,6 @@ IN_TRAINING = Fault(
     f"mlflow refuses connections for {DOWN_S} s",
     down_in_training,
     links=frozenset({"mlflow"}),
+    checks=(tracked,),
 )
 FAULTS = (*DOWN, IN_TRAINING, *BROKEN)

@@ -1,4 +1,6 @@
-"""One training DAG for each fault: the example's chain, over connections of its own."""
+"""One training DAG for each fault: the example's chain, over connections of its own, and its deployment for
+those that break it.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import DAG, Asset, CronPartitionTimetable, Param, dag
+from airflow.sdk import DAG, Asset, CronPartitionTimetable, Param, PartitionedAssetTimetable, dag
 
 from edge_airflow.operators.data import (
     SnapshotDataOperator,
@@ -15,6 +17,7 @@ from edge_airflow.operators.data import (
     ValidateDataOperator,
     WaitForPartitionOperator,
 )
+from edge_airflow.operators.deploy import DecideRolloutOperator, PromoteChampionOperator, RollOutOperator
 from edge_airflow.operators.model import (
     EvaluateModelOperator,
     ExportModelOperator,
@@ -40,7 +43,7 @@ def chaos_dag(line: dict[str, Any]) -> DAG:
 
     Args:
         line: `dag_id`, `model`, `site`, `registry`, `mlflow`, `memory_bytes`, `retries`, `retry_delay_s`,
-            `training_timeout_s`.
+            `training_timeout_s`, `export_deferrable`, `service`.
     """
     registry, mlflow = {"registry_conn_id": line["registry"]}, {"model_registry_conn_id": line["mlflow"]}
     model = ModelProject(
@@ -48,7 +51,6 @@ def chaos_dag(line: dict[str, Any]) -> DAG:
         folder=Path(__file__).parents[1] / "include" / "chaos",
         container="flights-data",
         prefix="flights/date={partition}/",
-        training_limits=Limits(memory_bytes=line["memory_bytes"]),
         training_limit_s=1800,
         may_leave=("model/*", "model/artifacts/*", "model/code/*", "metrics.jsonl", "evaluation.json"),
     )
@@ -87,6 +89,7 @@ def chaos_dag(line: dict[str, Any]) -> DAG:
             task_id="train_model",
             snapshot=snapshot.output,
             script_params={name: f"{{{{ params.{name} }}}}" for name in PARAMS},
+            limits=Limits(memory_bytes=line["memory_bytes"]),
             deferrable=True,
             execution_timeout=timedelta(seconds=line["training_timeout_s"]),
             **registry,
@@ -95,7 +98,11 @@ def chaos_dag(line: dict[str, Any]) -> DAG:
             task_id="evaluate_model", snapshot=snapshot.output, training=train.output, **registry
         )
         export = ExportModelOperator(
-            task_id="export_model", training=train.output, evaluation=evaluate.output, **registry
+            task_id="export_model",
+            training=train.output,
+            evaluation=evaluate.output,
+            deferrable=line["export_deferrable"],
+            **registry,
         )
         register = RegisterModelOperator(
             task_id="register_model",
@@ -114,8 +121,8 @@ def chaos_dag(line: dict[str, Any]) -> DAG:
             task_id="push_image",
             registration=register.output,
             image=build.output,
-            deploy="never",
-            asset=Asset(f"{line['model']}_image"),
+            deploy="always" if line["service"] else "never",
+            asset=image_of(line),
             **registry,
             **mlflow,
         )
@@ -125,5 +132,48 @@ def chaos_dag(line: dict[str, Any]) -> DAG:
     return chain()
 
 
+def deploy_dag(line: dict[str, Any]) -> DAG:
+    """The example's deployment over one line.
+
+    Args:
+        line: As for the chain; `service_port` is the site's own, `service` is added to it.
+    """
+    image, mlflow = image_of(line), {"model_registry_conn_id": line["mlflow"]}
+
+    @dag(
+        dag_id=f"deploy_{line['model']}",
+        schedule=PartitionedAssetTimetable(assets=image),
+        catchup=False,
+        max_active_runs=1,
+        default_args={
+            "site": line["site"],
+            "retries": line["retries"],
+            "retry_delay": timedelta(seconds=line["retry_delay_s"]),
+            "execution_timeout": timedelta(minutes=30),
+        },
+        tags=["chaos"],
+    )
+    def deployment() -> None:
+        """The example's deployment."""
+        decide = DecideRolloutOperator(task_id="decide_rollout", image=image, **mlflow)
+        roll_out = RollOutOperator(
+            task_id="roll_out",
+            decision=decide.output,
+            host_port=line["service_port"] + line["service"],
+            registry_conn_id=line["registry"],
+        )
+        promote = PromoteChampionOperator(task_id="promote_champion", service=roll_out.output, **mlflow)
+        decide >> roll_out >> promote
+
+    return deployment()
+
+
+def image_of(line: dict[str, Any]) -> Asset:
+    """What the one makes and the other follows."""
+    return Asset(f"{line['model']}_image")
+
+
 for one_line in LINES:
     chaos_dag(one_line)
+    if one_line["service"]:
+        deploy_dag(one_line)
