@@ -8,8 +8,8 @@ EdgeError
 │   ├── RegistryUnavailable    the container registry does not answer
 │   ├── ModelRegistryUnavailable  the model registry does not answer
 │   ├── SiteBusy               another job has the GPU
-│   ├── JobInterrupted         the container was killed from outside, or its input did not arrive
-│   └── SecretsNeeded          an interrupted job can go on once a worker has delivered its secrets again
+│   ├── JobInterrupted         the container was killed from outside, or its work did not arrive
+│   └── SecretsNeeded          a job can go on once a worker has delivered its secrets again
 └── Final                  the same inputs give the same end: Airflow stops at once
     ├── BadRequest             a parameter, partition key or reference that cannot be right
     ├── SiteRefused            wrong key, unknown or changed host key, no access to Docker
@@ -95,11 +95,11 @@ class SiteBusy(Transient):
 
 
 class JobInterrupted(Transient):
-    """The container was killed from outside, or its input did not arrive."""
+    """The container was killed from outside, or its work did not arrive."""
 
 
 class SecretsNeeded(Transient):
-    """An interrupted job can go on once a worker has delivered its secrets again."""
+    """A job can go on once a worker has delivered its secrets again."""
 
 
 class BadRequest(Final):

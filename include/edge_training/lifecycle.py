@@ -175,8 +175,8 @@ async def stop_sentence(host: EdgeHost, name: str) -> str:
     """Who stopped the job, as far as the site knows."""
     stopped = await _read(host, name, STOPPED_NAME)
     if stopped is None:
-        return f"Nobody watches {name} any more; the next try takes it up again."
-    return f"{name} was stopped for {stopped['by']}: {stopped['why']}; the next try takes it up again."
+        return f"Nobody watches {name} any more; a next try takes it up again."
+    return f"{name} was stopped for {stopped['by']}: {stopped['why']}; a next try takes it up again."
 
 
 async def set_aside(host: EdgeHost, failed: ContainerState) -> None:

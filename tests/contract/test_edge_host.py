@@ -197,7 +197,7 @@ async def test_damaged_secrets_run_nothing_and_the_next_try_delivers_them_again(
     job = world.job(SUCCEEDS, secrets={"sas": "top-secret"})
     await created(world, job, job.payload())
     message = job.message()
-    with pytest.raises(errors.JobInterrupted):
+    with pytest.raises(errors.SecretsNeeded):
         await world.host.start(job.name, message[:-1] + b"x")
     assert (await world.host.wait(job.name)).exit_code == EXIT_NOT_DELIVERED
     assert "trained" in await finished(world, job)

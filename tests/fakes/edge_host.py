@@ -19,7 +19,7 @@ from pathlib import PurePosixPath
 
 from edge_runner import protocol
 from edge_runner.frames import Line
-from edge_training.errors import BadRequest, ImageMissing, JobInterrupted, SiteUnreachable
+from edge_training.errors import BadRequest, ImageMissing, JobInterrupted, SecretsNeeded, SiteUnreachable
 from edge_training.ports.edge_host import (
     ContainerSpec,
     ContainerState,
@@ -174,7 +174,7 @@ class InMemoryEdgeHost:
             return
         if message and not is_whole(message):
             container.end(protocol.EXIT_NOT_DELIVERED)
-            raise JobInterrupted(f"{name} ended before its input arrived.")
+            raise SecretsNeeded(f"{name} ended before its input arrived.")
         coming = self.outcomes.get(name)
         self._play(container, coming.pop(0) if coming else Outcome(result=success({})))
 

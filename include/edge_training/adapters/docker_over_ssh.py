@@ -30,6 +30,7 @@ from edge_training.errors import (
     ImageMissing,
     JobInterrupted,
     RegistryUnavailable,
+    SecretsNeeded,
 )
 from edge_training.ports.edge_host import (
     ContainerSpec,
@@ -176,7 +177,7 @@ class DockerOverSsh:
         if receipt is None:
             # A lost line ends the stream as an ended container does; only one of them can be asked.
             await self.inspect(name)
-            raise JobInterrupted(f"{name} ended before its input arrived; the next try delivers it again.")
+            raise SecretsNeeded(f"{name} ended before its input arrived; it has to be delivered again.")
 
     async def wait(self, name: str) -> ContainerState:
         with self._translated():

@@ -203,7 +203,7 @@ class EdgeHost(FactsSource, Protocol):
         """Start a container that does not run; deliver `message`, unless empty, on its standard input.
 
         Raises:
-            JobInterrupted: It ended before the message had arrived.
+            SecretsNeeded: It ended before the message had arrived.
         """
 
     async def wait(self, name: str) -> ContainerState:

@@ -45,6 +45,7 @@ GRACE_S = 20
 MOST_RESTARTS = 5
 OUT_OF_REACH_LIMIT_S = 24 * 3600
 ALARM_MARGIN_S = 1.0
+DELIVERY_PAUSE_S = 1.0
 AIRFLOW_MARGIN = timedelta(minutes=5)
 """A trigger ends a task whose time is over, and stops its job; Airflow's own limit is for a triggerer that is
 gone."""
@@ -283,7 +284,8 @@ class EdgeJobOperator(DocumentedOperator):
 
     def _start(self, run: PipelineRun, job: EdgeJob) -> str:
         """Start or adopt the job; gives its status."""
-        return self._through_losses(lambda host, _: self._ensure_started(host, run, job)).status
+        followed = Followed()
+        return self._through_losses(lambda host, _: self._ensure_started(host, run, job, followed)).status
 
     def _run_to_end(self, run: PipelineRun, job: EdgeJob) -> dict[str, Any]:
         """Start or adopt the job and follow it; one that needs its secrets again is given them."""
@@ -291,7 +293,7 @@ class EdgeJobOperator(DocumentedOperator):
 
         async def work(host: EdgeHost, perseverance: Perseverance) -> dict[str, Any]:
             while True:
-                await self._ensure_started(host, run, job)
+                await self._ensure_started(host, run, job, followed)
                 try:
                     await self._follow(host, run, job, followed, perseverance)
                 except SecretsNeeded as error:
@@ -312,11 +314,21 @@ class EdgeJobOperator(DocumentedOperator):
                 followed.cursor = cursor
                 perseverance.in_contact()
 
-    async def _ensure_started(self, host: EdgeHost, run: PipelineRun, job: EdgeJob) -> ContainerState:
+    async def _ensure_started(
+        self, host: EdgeHost, run: PipelineRun, job: EdgeJob, followed: Followed
+    ) -> ContainerState:
+        """Start or adopt the job; secrets that did not arrive are delivered again."""
         before_start = partial(self.before_start, host, run, job)
-        state = await lifecycle.ensure_started(host, job, run.owner, before_start)
-        self.log.info("%s on %s is %s.", job.name, self.site, state.status)
-        return state
+        while True:
+            try:
+                state = await lifecycle.ensure_started(host, job, run.owner, before_start)
+            except SecretsNeeded as error:
+                followed.restart(error, self.most_restarts)
+                self.log.warning("%s", error)
+                await asyncio.sleep(DELIVERY_PAUSE_S)
+            else:
+                self.log.info("%s on %s is %s.", job.name, self.site, state.status)
+                return state
 
     async def _take_result(
         self, host: EdgeHost, run: PipelineRun, job_name: str, lineage: Lineage

@@ -147,7 +147,7 @@ async def test_a_connection_lost_while_the_secrets_are_delivered_is_no_fault_of_
 async def test_a_job_that_ends_without_taking_its_secrets_is_told_from_a_lost_connection(host, job):
     made = replace(job("").container(), command=("python3", "-c", "raise SystemExit(3)"))
     await host.create(made)
-    with pytest.raises(errors.JobInterrupted, match="ended before its input arrived"):
+    with pytest.raises(errors.SecretsNeeded, match="ended before its input arrived"):
         await host.start(made.name, b"never taken")
 
 
