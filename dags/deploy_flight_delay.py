@@ -17,8 +17,9 @@ IMAGE = Asset("flight_delay_image")
     max_active_runs=1,
     default_args={
         "site": "edge_site",
-        "retries": 3,
+        "retries": 5,
         "retry_delay": timedelta(seconds=20),
+        "retry_exponential_backoff": 2,  # a registry may be away for ten minutes
         "execution_timeout": timedelta(minutes=30),
     },
     tags=["edge", "deployment"],

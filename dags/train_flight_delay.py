@@ -58,8 +58,9 @@ PARAMS = {
     default_args={
         "model": MODEL,
         "site": "edge_site",
-        "retries": 3,
+        "retries": 5,
         "retry_delay": timedelta(seconds=20),
+        "retry_exponential_backoff": 2,  # a registry may be away for ten minutes
         "execution_timeout": timedelta(hours=30),  # longer than the site may be out of reach
     },
     tags=["edge", "training"],

@@ -119,12 +119,12 @@ def project_settings(site_settings: Settings) -> Settings:
     project = Project(site_settings.state_dir.parent / "test-project", site_settings.root)
     shutil.rmtree(project.root, ignore_errors=True)
     project.add_example()
-    project.add_model("second_model", {'"retries": 3,': SOON, **ON_SCHEDULE})
-    project.add_model("failing_model", {'"retries": 3,': SOON}, {"train.py": SCRIPT_THAT_FAILS})
+    project.add_model("second_model", {'"retries": 5,': SOON, **ON_SCHEDULE})
+    project.add_model("failing_model", {'"retries": 5,': SOON}, {"train.py": SCRIPT_THAT_FAILS})
     strict = (site_settings.root / "include" / "flight_delay" / "contract.yaml").read_text()
     project.add_model(
         "strict_model",
-        {'"retries": 3,': SOON},
+        {'"retries": 5,': SOON},
         {"contract.yaml": strict.replace("mustBeGreaterThan: 500", "mustBeGreaterThan: 5000000")},
     )
     add_to_project(project.root, site_settings.root, [REFERENCE, *REPRESENTATIVE])
