@@ -53,6 +53,10 @@ class ChaosApi(AirflowApi):
         )
         return found
 
+    def triggerers(self) -> int:
+        """How many triggerers give signs of life."""
+        return int(self._call("GET", "/api/v2/jobs?job_type=TriggererJob&is_alive=true")["total_entries"])
+
     def run(self, dag_id: str, run_id: str) -> dict[str, Any]:
         """One run."""
         found: dict[str, Any] = self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}")

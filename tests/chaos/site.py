@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -19,6 +21,8 @@ PORT_OFFSET = 1000
 SMALL_DISK = "400k"
 COMMAND_LIMIT_S = 30
 TASK_TITLE = "airflow worker -- "
+TRIGGERER = "airflow-triggerer"
+SECOND_TRIGGERER = "airflow-second-triggerer"
 
 
 def chaos_settings() -> Settings:
@@ -64,6 +68,30 @@ class ChaosSite:
         process = self.supervisor.running(name)
         if process is not None:
             end_now([process, *process.children(recursive=True)])
+
+    @contextmanager
+    def silent(self, name: str) -> Iterator[None]:
+        """One of the site's processes, with all its children, does nothing for the length of a block."""
+        process = self.supervisor.running(name)
+        family = [process, *process.children(recursive=True)] if process else []
+        for each in family:
+            each.suspend()
+        try:
+            yield
+        finally:
+            for each in family:
+                each.resume()
+
+    @contextmanager
+    def second_triggerer(self) -> Iterator[None]:
+        """Another triggerer beside the first one, for the length of a block."""
+        known = airflow.processes(self.layout, self.settings.root, self.settings.ports.airflow)
+        first = next(spec for spec in known if spec.name == TRIGGERER)
+        self.supervisor.ensure(replace(first, name=SECOND_TRIGGERER))
+        try:
+            yield
+        finally:
+            self.supervisor.stop(SECOND_TRIGGERER)
 
     def stop_sshd(self) -> None:
         """End the SSH server with all its sessions."""

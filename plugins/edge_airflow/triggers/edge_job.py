@@ -156,9 +156,12 @@ class EdgeJobTrigger(BaseTrigger):
             return
         why = "its task was marked, or its run was ended, in Airflow"
         async with await self._hook.aconnect() as host:
-            await lifecycle.give_up(
-                host, self.container, self.owner, self.patience.grace_s, why, say=self.log.error
-            )
+            grace_s, say = self.patience.grace_s, self.log.error
+            if await lifecycle.give_up(host, self.container, self.owner, grace_s, why, say):
+                return
+            state = await host.inspect(self.container)
+            if state is not None and state.status == "exited":
+                say(await lifecycle.stop_sentence(host, self.container))  # maintain_site was faster
 
     async def _ended(self) -> TriggerEvent:
         """Watch the job to its end; gives the event."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 
 from tests.chaos.fault import NEXT_TRY, Fault
-from tests.chaos.logs import every_stage, every_stage_once
+from tests.chaos.logs import every_stage, every_stage_once, never_restarted
 from tests.chaos.scene import MomentMissed, Scene
-from tests.chaos.site import end_now
+from tests.chaos.site import TRIGGERER, end_now
 
 SSH = frozenset({"ssh"})
 SLOW_S = 0.3
@@ -71,7 +71,27 @@ def twenty_times(scene: Scene) -> None:
 
 def triggerer(scene: Scene) -> None:
     """Kill the triggerer while it watches the training."""
-    kill_part(scene, "airflow-triggerer")
+    kill_part(scene, TRIGGERER)
+
+
+def triggerer_silent(scene: Scene) -> None:
+    """Let the triggerer do nothing until another one has taken its triggers over; then it goes on, and hears
+    that they are no longer its own.
+    """
+    scene.until_checkpoint()
+    scene.until_deferred()
+    first = watcher(scene)
+    with scene.site.second_triggerer():
+        scene.until(lambda: scene.api.triggerers() == 2, "a second triggerer")
+        with scene.site.silent(TRIGGERER):
+            scene.until(lambda: watcher(scene) not in (None, first), "the second triggerer's watch")
+        scene.until_over()
+
+
+def watcher(scene: Scene) -> int | None:
+    """The triggerer that watches the training."""
+    found = scene.task()["triggerer_job"]
+    return int(found["id"]) if found else None
 
 
 def scheduler(scene: Scene) -> None:
@@ -136,6 +156,15 @@ FAULTS = (
         triggerer,
         alone=True,
         checks=(every_stage,),
+    ),
+    Fault(
+        "triggerer-silent",
+        "train_model",
+        "the triggerer is silent until another one has taken over",
+        triggerer_silent,
+        alone=True,
+        params={"stage_s": 8.0},
+        checks=(never_restarted,),
     ),
     Fault(
         "scheduler-killed",

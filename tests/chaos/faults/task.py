@@ -20,6 +20,9 @@ TIMEOUT_S = 20
 DOWN_S = 30
 SETTLE_S = 5
 MARKED = "its task was marked, or its run was ended, in Airflow"
+KILLED = "its task was killed or ran out of time"
+ORPHANED = "no task of it is left in Airflow"
+"""What `maintain_site` says, when its look falls between the mark and the kill."""
 FRESH_PARTITION = "2013-03-15"
 """Another day than all other runs have: what is staged already asks the blob store for nothing."""
 
@@ -115,9 +118,9 @@ FAULTS = (
         "train_model",
         "marked failed while training",
         marked_failed,
-        fails_with=rf"^train_model: edge-train-\w+ (is|was) stopped on the site\W.*{MARKED}",
+        fails_with=rf"^train_model: edge-train-\w+ (is|was) stopped .*({MARKED}|{ORPHANED})",
         params={"stage_s": 3.0},
-        checks=(stopped_by("train", f"^try 1 of train_model in .*: {MARKED}"),),
+        checks=(stopped_by("train", f"^(try 1 of train_model in .*: {MARKED}|maintain_site: {ORPHANED})"),),
     ),
     Fault(
         "step-marked-failed",
@@ -127,7 +130,7 @@ FAULTS = (
         fails_with=r"^stage_data: .*edge-stage-\w+ (is|was) stopped",
         links=frozenset({"blob"}),
         partition=FRESH_PARTITION,
-        checks=(stopped_by("stage", "^try 1 of stage_data in .*: its task was killed"),),
+        checks=(stopped_by("stage", f"^(try 1 of stage_data in .*: {KILLED}|maintain_site: {ORPHANED})"),),
     ),
     Fault(
         "task-timed-out",
