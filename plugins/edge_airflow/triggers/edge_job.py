@@ -19,7 +19,7 @@ from edge_airflow.hooks.registries import ModelRegistryHook
 from edge_airflow.hooks.site import LOOK_UP_ERRORS, SiteHook
 from edge_airflow.hooks.task_states import AirflowTaskStates
 from edge_runner.frames import Point
-from edge_training import lifecycle, outcomes, places, watching
+from edge_training import lifecycle, outcomes, ownership, places, watching
 from edge_training.errors import (
     EdgeError,
     JobInterrupted,
@@ -159,9 +159,8 @@ class EdgeJobTrigger(BaseTrigger):
             grace_s, say = self.patience.grace_s, self.log.error
             if await lifecycle.give_up(host, self.container, self.owner, grace_s, why, say):
                 return
-            state = await host.inspect(self.container)
-            if state is not None and state.status == "exited":
-                say(await lifecycle.stop_sentence(host, self.container))  # maintain_site was faster
+            if not await ownership.watchers(host, self.container):  # maintain_site was faster
+                say(await lifecycle.stop_sentence(host, self.container))
 
     async def _ended(self) -> TriggerEvent:
         """Watch the job to its end; gives the event."""
