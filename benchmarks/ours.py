@@ -18,7 +18,7 @@ from airflow.sdk import Context
 from benchmarks.bench import LABEL, SITE_NAME
 from benchmarks.context import RUN_ID, task_context
 from edge_airflow.hooks.site import SiteHook
-from edge_airflow.operators.base import EdgeJobOperator
+from edge_airflow.operators.base import EdgeJobOperator, Followed
 from edge_airflow.triggers.edge_job import EdgeJobTrigger, Patience, Sink
 from edge_training import watching
 from edge_training.jobs import EdgeJob
@@ -86,7 +86,7 @@ class TrainingOperator(EdgeJobOperator):
         """What `execute` does once it is connected, to the end of the log."""
         run = self.pipeline_run(task_context())
         job = self.build_job(run, task_context())
-        await self._ensure_started(host, run, job)
+        await self._ensure_started(host, run, job, Followed())
         sink = Sink(structlog.get_logger(), None)
         watch = watching.watch(host, job.name, run.owner, watching.START, sink, self.most_restarts)
         async with aclosing(watch):
