@@ -109,14 +109,16 @@ async def start(host: EdgeHost, state: ContainerState, message: bytes = b"") -> 
         SiteBusy: It has to wait for its GPU.
     """
     known, boot_id = await read_starts(host, state), await host.boot_id()
-    await leases.acquire(host, state)
-    if (await look(host, state.name))[1] == "created":  # else somebody else was faster
-        await _start(host, state, known, boot_id, message)
+    await _start(host, state, "created", known, boot_id, message)
 
 
 async def _start(
-    host: EdgeHost, state: ContainerState, known: Starts, boot_id: str, message: bytes = b""
-) -> None:
+    host: EdgeHost, state: ContainerState, expected: Phase, known: Starts, boot_id: str, message: bytes = b""
+) -> bool:
+    """Start the container unless somebody else was faster; tells whether it was us who did."""
+    await leases.acquire(host, state)
+    if (await look(host, state.name))[1] != expected:
+        return False
     await _write(host, state.name, STARTS_NAME, asdict(Starts(state.id, (*known.boot_ids, boot_id))))
     try:
         await host.start(state.name, message)
@@ -124,6 +126,7 @@ async def _start(
         await _write(host, state.name, STARTS_NAME, asdict(known))
         raise
     await leases.confirm(host, state)
+    return True
 
 
 async def read_starts(host: EdgeHost, state: ContainerState) -> Starts:
@@ -151,10 +154,8 @@ async def go_on(host: EdgeHost, state: ContainerState, most_restarts: int) -> st
             f"{state.name} was interrupted {restarts + 1} times, the last time because {reason}. The next "
             "try goes on from its last checkpoint."
         )
-    await leases.acquire(host, state)
-    if (await look(host, state.name))[1] != "interrupted":
+    if not await _start(host, state, "interrupted", known, boot_id):
         return None
-    await _start(host, state, known, boot_id)
     return f"{state.name} is started again ({restarts + 1} of at most {most_restarts}), because {reason}."
 
 

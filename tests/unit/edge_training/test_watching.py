@@ -46,16 +46,21 @@ async def test_every_line_is_passed_on_once(host):
     assert again.lines == []
 
 
-@pytest.mark.parametrize("seen", range(len(LINES) + 1))
-async def test_a_watch_that_is_cut_anywhere_goes_on_where_it_was(host, seen):
-    await finished(host, *LINES)
+async def cut_after(seen: int, host: InMemoryEdgeHost) -> list[str]:
+    """What a watch shows that is cut after some lines and goes on from its cursor."""
     said, cursor = Said(), START
     async for reached in follow(host, PLAIN.name, START, said):
         cursor = reached
         if len(said.lines) == seen:
             break
     await to_the_end(host, cursor, said)
-    assert said.lines == list(LINES)
+    return said.lines
+
+
+@pytest.mark.parametrize("seen", range(len(LINES) + 1))
+async def test_a_watch_that_is_cut_anywhere_goes_on_where_it_was(host, seen):
+    await finished(host, *LINES)
+    assert await cut_after(seen, host) == list(LINES)
 
 
 def shuffled_clock(host: InMemoryEdgeHost, stamps: list[str]) -> None:
@@ -67,25 +72,13 @@ def shuffled_clock(host: InMemoryEdgeHost, stamps: list[str]) -> None:
 async def test_a_clock_that_is_set_back_hides_no_line_and_repeats_none(host, seen):
     await finished(host, *LINES[:6])
     shuffled_clock(host, ["5", "6", "7", "2", "3", "6"])
-    said, cursor = Said(), START
-    async for reached in follow(host, PLAIN.name, START, said):
-        cursor = reached
-        if len(said.lines) == seen:
-            break
-    await to_the_end(host, cursor, said)
-    assert said.lines == list(LINES[:6])
+    assert await cut_after(seen, host) == list(LINES[:6])
 
 
 async def test_lines_that_share_a_time_are_all_passed_on(host):
     await finished(host, *LINES[:4])
     shuffled_clock(host, ["1"] * 4)
-    said, cursor = Said(), START
-    async for reached in follow(host, PLAIN.name, START, said):
-        cursor = reached
-        if len(said.lines) == 2:
-            break
-    await to_the_end(host, cursor, said)
-    assert said.lines == list(LINES[:4])
+    assert await cut_after(2, host) == list(LINES[:4])
 
 
 @pytest.mark.parametrize("seen", range(1, 6))
@@ -95,13 +88,7 @@ async def test_lines_of_a_raw_log_whose_end_a_power_cut_has_taken_are_all_passed
     frames = [Line(n * 7, n * 7 + 7, f"line {n}") for n in range(4)]
     frames += [Line(14, 21, "again"), Line(21, 28, "and on"), Line(28, 35, "bye")]
     host.containers[PLAIN.name].lines += [LogLine(str(n), each.encoded()) for n, each in enumerate(frames)]
-    said, cursor = Said(), START
-    async for reached in follow(host, PLAIN.name, START, said):
-        cursor = reached
-        if len(said.lines) == seen:
-            break
-    await to_the_end(host, cursor, said)
-    assert said.lines == [each.text for each in frames]
+    assert await cut_after(seen, host) == [each.text for each in frames]
 
 
 async def test_a_remark_is_passed_on_once_however_often_the_log_is_read(host):
@@ -112,13 +99,7 @@ async def test_a_remark_is_passed_on_once_however_often_the_log_is_read(host):
         LogLine("3", "another remark"),
         LogLine("4", Line(6, 12, "there").encoded()),
     ]
-    said, cursor = Said(), START
-    async for reached in follow(host, PLAIN.name, START, said):
-        cursor = reached
-        if len(said.lines) == 3:
-            break
-    await to_the_end(host, cursor, said)
-    assert said.lines == ["a remark", "hello", "another remark", "there"]
+    assert await cut_after(3, host) == ["a remark", "hello", "another remark", "there"]
 
 
 async def test_output_that_the_site_has_lost_is_said(host):
