@@ -62,7 +62,7 @@ def training(image: str, script: str, limits: Limits = LIMITS) -> EdgeJob:
 
 
 class TrainingOperator(EdgeJobOperator):
-    """Runs a training of the benchmark.
+    """Runs a training of the benchmark; its triggerer has no database, so a worker ends the task.
 
     Args:
         script: Its text.
@@ -70,7 +70,9 @@ class TrainingOperator(EdgeJobOperator):
 
     def __init__(self, *, image: str, script: str, **kwargs: Any) -> None:
         nothing = ModelProject(name="benchmark", folder=Path(), container="none", prefix="{partition}")
-        super().__init__(task_id="train_model", model=nothing, training_image=image, **kwargs)
+        super().__init__(
+            task_id="train_model", model=nothing, training_image=image, end_from_trigger=False, **kwargs
+        )
         self.script = script
 
     def build_job(self, run: PipelineRun, context: Context) -> EdgeJob:
