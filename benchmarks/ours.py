@@ -7,7 +7,6 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Sequence
-from contextlib import aclosing
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,10 @@ from airflow.sdk import Context
 from benchmarks.bench import LABEL, SITE_NAME
 from benchmarks.context import RUN_ID, task_context
 from edge_airflow.hooks.site import SiteHook
-from edge_airflow.operators.base import EdgeJobOperator, Followed
-from edge_airflow.triggers.edge_job import EdgeJobTrigger, Patience, Sink
-from edge_training import watching
+from edge_airflow.operators.attempt import Attempt
+from edge_airflow.operators.base import EdgeJobOperator
+from edge_airflow.time_limits import WatchLimits
+from edge_airflow.triggers.edge_job import EdgeJobTrigger
 from edge_training.jobs import EdgeJob
 from edge_training.ownership import Owner
 from edge_training.ports.edge_host import EdgeHost, Limits
@@ -88,12 +88,8 @@ class TrainingOperator(EdgeJobOperator):
         """What `execute` does once it is connected, to the end of the log."""
         run = self.pipeline_run(task_context())
         job = self.build_job(run, task_context())
-        await self._ensure_started(host, run, job, Followed())
-        sink = Sink(structlog.get_logger(), None)
-        watch = watching.watch(host, job.name, run.owner, watching.START, sink, self.most_restarts)
-        async with aclosing(watch):
-            async for _ in watch:
-                pass
+        attempt = Attempt(SiteHook(SITE_NAME), job.name, run.owner, WatchLimits(), structlog.get_logger())
+        await attempt.run_to_end(host, job, lambda site: self.before_start(site, run, job))
 
 
 def operator(image: str, script: str, deferrable: bool) -> TrainingOperator:
@@ -113,4 +109,4 @@ async def launched_warm(image: str, scripts: Sequence[str]) -> list[float]:
 
 def trigger(job_name: str) -> tuple[str, dict[str, Any]]:
     """The trigger that watches a job, as Airflow stores it."""
-    return EdgeJobTrigger(SITE_NAME, job_name, asdict(OWNER), asdict(Patience())).serialize()
+    return EdgeJobTrigger(SITE_NAME, job_name, asdict(OWNER), asdict(WatchLimits())).serialize()

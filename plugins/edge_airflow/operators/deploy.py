@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from edge_airflow.failures import ends_with_a_sentence
 from edge_airflow.hooks.registries import ImageRegistryHook, ModelRegistryHook
 from edge_airflow.hooks.site import SiteHook
-from edge_airflow.operators.base import DEFAULT_MODEL_REGISTRY, DEFAULT_REGISTRY, DEFAULT_SITE
+from edge_airflow.operators.defaults import DEFAULT_MODEL_REGISTRY, DEFAULT_REGISTRY, DEFAULT_SITE
 from edge_airflow.operators.documented import DocumentedOperator
 from edge_training.errors import BadRequest
 from edge_training.stages import rollout

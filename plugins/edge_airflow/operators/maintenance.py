@@ -14,8 +14,9 @@ from edge_airflow.failures import ends_with_a_sentence
 from edge_airflow.hooks.maintenance import entered
 from edge_airflow.hooks.registries import ModelRegistryHook
 from edge_airflow.hooks.site import SiteHook
-from edge_airflow.operators.base import DEFAULT_MODEL_REGISTRY, DEFAULT_SITE, GRACE_S
+from edge_airflow.operators.defaults import DEFAULT_MODEL_REGISTRY, DEFAULT_SITE
 from edge_airflow.operators.documented import DocumentedOperator
+from edge_airflow.time_limits import GRACE_S
 from edge_airflow.triggers.site_watch import SiteWatchTrigger
 from edge_training.ports.tracking import LogArchive
 from edge_training.stages.housekeeping import Housekeeper, Removed

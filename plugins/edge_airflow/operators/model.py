@@ -9,18 +9,15 @@ from typing import Any
 from airflow.sdk import Context
 
 from edge_airflow.hooks.registries import ImageRegistryHook, ModelRegistryHook
-from edge_airflow.operators.base import DEFAULT_MODEL_REGISTRY, EdgeJobOperator, Lineage
-from edge_airflow.triggers.edge_job import Tracked, keep_raw_log
+from edge_airflow.operators.base import EdgeJobOperator, Lineage
+from edge_airflow.operators.defaults import BUNDLE_STORE, DEFAULT_MODEL_REGISTRY
+from edge_airflow.tracked import Tracked
 from edge_training.identity import code_digest
 from edge_training.jobs import EdgeJob
 from edge_training.ports.edge_host import EdgeHost
 from edge_training.run import PipelineRun
 from edge_training.stages import evaluate, export, train, verify
 from edge_training.stages.preflight import SiteNeeds, ensure_ready
-
-FAREWELL_S = 30.0
-"""How long a failed training's last word to the model registry may take."""
-BUNDLE_STORE = "{{ var.value.edge_bundle_store }}"
 
 
 class TrainModelOperator(EdgeJobOperator):
@@ -71,19 +68,6 @@ class TrainModelOperator(EdgeJobOperator):
         """The training's run in the model registry."""
         tags = {"site": run.site.name, "partition": run.partition}
         return Tracked(self.model_registry_conn_id, self.model.name, lineage["training_key"], tags)
-
-    async def before_result(self, host: EdgeHost, run: PipelineRun, job_name: str, lineage: Lineage) -> None:
-        """Keep the raw log."""
-        await keep_raw_log(host, job_name, self.tracked(run, lineage), self.log)
-
-    async def after_failure(self, run: PipelineRun, lineage: Lineage) -> None:
-        """Say in the model registry that the training has failed."""
-        tracker = ModelRegistryHook(self.model_registry_conn_id).tracker()
-        tracked = self.tracked(run, lineage)
-        async with tracker.run(
-            tracked.model, tracked.training_key, tracked.tags, farewell_s=FAREWELL_S
-        ) as live:
-            live.end("FAILED")
 
     def lineage(self, run: PipelineRun, job: EdgeJob) -> Lineage:
         """The training's identity, with all that went into it."""

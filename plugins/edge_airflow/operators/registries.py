@@ -10,9 +10,14 @@ from airflow.sdk import Asset, Context
 
 from edge_airflow.failures import ends_with_a_sentence
 from edge_airflow.hooks.registries import ImageRegistryHook, ModelRegistryHook
-from edge_airflow.operators.base import DEFAULT_MODEL_REGISTRY, DEFAULT_REGISTRY, DEFAULT_SITE
+from edge_airflow.operators.defaults import (
+    BUNDLE_STORE,
+    DEFAULT_MODEL_REGISTRY,
+    DEFAULT_REGISTRY,
+    DEFAULT_SITE,
+    SERVING_IMAGE,
+)
 from edge_airflow.operators.documented import DocumentedOperator
-from edge_airflow.operators.model import BUNDLE_STORE
 from edge_training import partitions
 from edge_training.bundle import bundle_path
 from edge_training.errors import BadRequest
@@ -21,8 +26,6 @@ from edge_training.project import ModelProject
 from edge_training.revision import git_commit
 from edge_training.stages import build, push, register
 from edge_training.stages.rollout import policy_of
-
-SERVING_IMAGE = "{{ var.value.edge_serving_image }}"
 
 
 class RegisterModelOperator(DocumentedOperator):

@@ -15,7 +15,8 @@ from tests.fakes.task_states import InMemoryTaskStates
 from tests.jobs import NEXT_TRY, OTHER_RUN, OWNER, TRAINING_REQUEST
 from tests.real_host import Door, Engine, engine, real_host
 
-from edge_airflow.triggers.edge_job import EdgeJobTrigger, Patience
+from edge_airflow.time_limits import WatchLimits
+from edge_airflow.triggers.edge_job import EdgeJobTrigger
 from edge_training.jobs import EdgeJob
 from edge_training.lifecycle import ensure_started
 from edge_training.outcomes import as_text, collect
@@ -45,9 +46,11 @@ def job(site, behind: Engine) -> Callable[[str], EdgeJob]:
 
 
 def trigger(
-    job: EdgeJob, owner: Owner = OWNER, lineage: dict | None = None, **patience: float
+    job: EdgeJob, owner: Owner = OWNER, lineage: dict | None = None, **limits: float
 ) -> EdgeJobTrigger:
-    made = EdgeJobTrigger("edge_site", job.name, asdict(owner), asdict(Patience(**patience)), lineage=lineage)
+    made = EdgeJobTrigger(
+        "edge_site", job.name, asdict(owner), asdict(WatchLimits(**limits)), lineage=lineage
+    )
     made.task_states, made.hand_on = InMemoryTaskStates(), nobody
     return made
 

@@ -91,6 +91,14 @@ def test_a_trigger_that_lost_the_site_lets_the_task_try_again(model):
     assert not isinstance(caught.value, AirflowFailException)
 
 
+def test_a_failure_stays_final_although_the_model_registry_cannot_be_told(model):
+    """A retry would train for hours again, to the same end."""
+    task = TrainModelOperator(task_id="step", model=model, snapshot={}, script_params={})
+    event = {"error": {"kind": "TimeLimit", "message": "It ran for too long."}}
+    with pytest.raises(AirflowFailException, match="TimeLimit: It ran for too long"):
+        task.resume(context("2013-02-01"), event, "edge-train-1", {"training_key": "ab" * 32})
+
+
 def test_a_run_is_known_by_its_try_and_labelled_for_people(model):
     task = SnapshotDataOperator(task_id="step", model=model, window_days=2, training_image=IMAGE)
     first, second = (task.pipeline_run(context("2013-02-01", number)) for number in (1, 2))
