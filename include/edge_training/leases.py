@@ -1,8 +1,8 @@
 """Leases of GPUs, kept on the site: a GPU is never given to two jobs, not by two DAGs, not by two Airflows.
 
 A lease is a container that is never started, named after the GPU: Docker gives a name once. It says whose it
-is. Nobody gives a lease back; it is free when its job has ended for good, or was left by everybody before it
-was started, or started again.
+is. A job that ends gives no lease back; one is free when its job has ended for good, or was left by everybody
+before it was started, or started again. A job that has to wait for one GPU keeps no other.
 
 Who takes a stale one removes it by its id, so that of two who try at once only one succeeds, and then looks
 at its holder once more: somebody may have taken that job up again meanwhile. A job is claimed before its
@@ -40,8 +40,12 @@ async def acquire(host: EdgeHost, state: ContainerState) -> None:
     Raises:
         SiteBusy: Another job has one of them.
     """
-    for gpu in gpus_of(state):
-        await acquire_one(host, gpu, state)
+    try:
+        for gpu in gpus_of(state):
+            await acquire_one(host, gpu, state)
+    except SiteBusy:
+        await give_back(host, state)
+        raise
 
 
 async def acquire_one(host: EdgeHost, gpu: str, state: ContainerState) -> None:
@@ -58,7 +62,7 @@ async def acquire_one(host: EdgeHost, gpu: str, state: ContainerState) -> None:
         lease = await host.inspect(name)
         if lease is None:
             continue
-        holder = identity.label(lease.labels, HOLDER_LABEL)
+        holder = holder_of(lease)
         if holder == state.name:
             return
         if not await is_stale(host, holder):
@@ -84,6 +88,36 @@ async def confirm(host: EdgeHost, state: ContainerState) -> None:
     except SiteBusy:
         await host.stop(state.name, LOST_LEASE_GRACE_S)
         raise
+
+
+async def give_back(host: EdgeHost, state: ContainerState) -> None:
+    """Free the GPUs of a job that cannot have all of them, unless it runs.
+
+    Another watcher of the job may start it at this very moment. It confirms the leases after the start, and
+    we look for the start after the leases have gone: at least one of the two sees the other.
+
+    Raises:
+        SiteBusy: It was started meanwhile, and has lost its GPU to another job.
+    """
+    leases = [await host.inspect(identity.lease_name(gpu)) for gpu in gpus_of(state)]
+    own = [lease for lease in leases if lease is not None and holder_of(lease) == state.name]
+    if not own or await running(host, state.name):
+        return
+    for lease in own:
+        await host.remove(lease.id)
+    if started := await running(host, state.name):
+        await confirm(host, started)
+
+
+async def running(host: EdgeHost, name: str) -> ContainerState | None:
+    """The container, when it runs."""
+    state = await host.inspect(name)
+    return state if state is not None and state.status == "running" else None
+
+
+def holder_of(lease: ContainerState) -> str:
+    """The job that a lease belongs to."""
+    return identity.label(lease.labels, HOLDER_LABEL)
 
 
 async def is_stale(host: EdgeHost, holder: str) -> bool:

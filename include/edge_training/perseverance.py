@@ -55,7 +55,8 @@ class Perseverance:
         Raises:
             SiteUnreachable: The site was out of reach for longer than the limit.
         """
-        self._last_contact, pause_s = time.monotonic(), FIRST_PAUSE_S
+        self._last_contact, self._failing_since = time.monotonic(), None
+        pause_s = FIRST_PAUSE_S
         while True:
             began = time.monotonic()
             try:

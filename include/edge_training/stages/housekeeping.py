@@ -94,10 +94,13 @@ class Housekeeper:
         return removed
 
     async def _remove_jobs(self, jobs: Sequence[SiteContainer], now: datetime, removed: Removed) -> None:
-        """Remove jobs; each volume goes right after its last container, while it is known whose it is."""
-        facts = await self._facts(jobs)
+        """Remove jobs; each volume goes right after its last container, while it is known whose it is.
+
+        Each job is looked at right before it goes: a task that was just cleared may have adopted it, and
+        Docker protects only what runs.
+        """
         for job in jobs:
-            if not retention.may_go(job, facts[job.id], self.policy, now):
+            if not retention.may_go(job, await self._facts(job), self.policy, now):
                 continue
             if await self.inventory.remove_container(job.id):
                 removed.containers += 1
@@ -146,21 +149,14 @@ class Housekeeper:
             self.say(f"The raw log of {job.name} is an artifact of its run, sha256 {kept.log_sha256}.")
         return ""
 
-    async def _facts(self, jobs: Sequence[SiteContainer]) -> dict[str, JobFacts]:
-        records = {job.id: await ownership.records(self.host, job.name) for job in jobs}
-        runs = {job.id: self._runs(job, records[job.id]) for job in jobs}
-        asked = set().union(*runs.values())
-        unfinished = await self.tasks.unfinished(asked) if asked else set()
-        return {
-            job.id: JobFacts(
-                run_unfinished=bool(runs[job.id] & unfinished),
-                watched_elsewhere=any(
-                    record.owner.deployment != self.deployment and not record.released
-                    for record in records[job.id]
-                ),
-            )
-            for job in jobs
-        }
+    async def _facts(self, job: SiteContainer) -> JobFacts:
+        records = await ownership.records(self.host, job.name)
+        return JobFacts(
+            run_unfinished=bool(await self.tasks.unfinished(self._runs(job, records))),
+            watched_elsewhere=any(
+                record.owner.deployment != self.deployment and not record.released for record in records
+            ),
+        )
 
     def _runs(self, job: SiteContainer, records: Sequence[Record]) -> set[RunRef]:
         return {task.run for task in tasks_of(job, records, self.deployment)}
@@ -184,6 +180,10 @@ class Housekeeper:
         self, containers: Sequence[SiteContainer], now: datetime, removed: Removed
     ) -> None:
         for forwarder in retention.surplus_forwarders(containers, self.policy, now):
+            # Again, for a job that leads through it by now.
+            current = await self.inventory.containers()
+            if forwarder not in retention.surplus_forwarders(current, self.policy, now):
+                continue
             await self.host.stop(forwarder.name, FORWARDER_GRACE_S)
             if await self.inventory.remove_container(forwarder.id):
                 removed.forwarders += 1

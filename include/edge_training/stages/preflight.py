@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Protocol
 
 from edge_training.errors import DiskFull, ImageMissing, SiteNotReady
-from edge_training.ports.edge_host import Limits, RegistryLogin
-from edge_training.ports.site_facts import FactsSource, SiteFacts
+from edge_training.ports.edge_host import EdgeHost, Limits, RegistryLogin
+from edge_training.ports.site_facts import SiteFacts
 
 OLDEST_DOCKER = "20.10"
 DEFAULT_FREE_DISK_BYTES = 5 * 2**30
-DEFAULT_CLOCK_SKEW_S = 300.0
+CLOCK_SKEW_LIMIT_S = 300.0
+"""How far the VM's clock may be off; signatures for the blob store carry times."""
 UNITS = ("B", "KiB", "MiB", "GiB")
 
 
@@ -24,30 +24,16 @@ class SiteNeeds:
     Attributes:
         limits: What its container may use; the VM must have it, and be able to hold the job to it.
         free_disk_bytes: What must be free where Docker keeps its volumes.
-        clock_skew_s: How far the VM's clock may be off; signatures for the blob store carry times.
-        docker_version: The oldest engine that will do.
     """
 
     limits: Limits
     free_disk_bytes: int = DEFAULT_FREE_DISK_BYTES
-    clock_skew_s: float = DEFAULT_CLOCK_SKEW_S
-    docker_version: str = OLDEST_DOCKER
-
-
-class PreflightHost(FactsSource, Protocol):
-    """A site that can be asked, and that can fetch an image."""
-
-    async def ensure_image(self, reference: str, login: RegistryLogin | None) -> None:
-        """See `EdgeHost.ensure_image`."""
 
 
 async def ensure_ready(
-    host: PreflightHost, site: str, needs: SiteNeeds, image: str, login: RegistryLogin | None
-) -> SiteFacts:
+    host: EdgeHost, site: str, needs: SiteNeeds, image: str, login: RegistryLogin | None
+) -> None:
     """Make sure that a site has what a job needs, its image included, which is pulled here.
-
-    Returns:
-        What the site said of itself.
 
     Raises:
         SiteNotReady: It lacks something; the report names all of it.
@@ -61,22 +47,21 @@ async def ensure_ready(
         missing.append(str(error))
     if missing:
         raise SiteNotReady(report(site, missing), {"missing": missing, "facts": jsonable(facts)})
-    return facts
 
 
 def shortfalls(needs: SiteNeeds, facts: SiteFacts) -> list[str]:
     """One sentence for each thing that the site lacks."""
     return [
-        *docker_shortfalls(needs, facts),
+        *docker_shortfalls(facts),
         *machine_shortfalls(needs, facts),
         *disk_shortfalls(needs, facts),
     ]
 
 
-def docker_shortfalls(needs: SiteNeeds, facts: SiteFacts) -> Iterator[str]:
+def docker_shortfalls(facts: SiteFacts) -> Iterator[str]:
     """What is wrong with the engine."""
-    if version_numbers(facts.docker_version) < version_numbers(needs.docker_version):
-        yield f"Docker is {facts.docker_version}, at least {needs.docker_version} is needed: update it."
+    if version_numbers(facts.docker_version) < version_numbers(OLDEST_DOCKER):
+        yield f"Docker is {facts.docker_version}, at least {OLDEST_DOCKER} is needed: update it."
     for limit in sorted(facts.unlimited):
         yield (
             f"Docker cannot limit {limit} on this kernel: enable its control group on the VM "
@@ -102,11 +87,11 @@ def machine_shortfalls(needs: SiteNeeds, facts: SiteFacts) -> Iterator[str]:
             f"The VM has no {', '.join(absent)} (it has {', '.join(sorted(facts.gpu_ids)) or 'none'}): "
             "correct gpu_ids or install NVIDIA's driver on the VM."
         )
-    if abs(facts.clock_skew_s) > needs.clock_skew_s:
+    if abs(facts.clock_skew_s) > CLOCK_SKEW_LIMIT_S:
         direction = "ahead of" if facts.clock_skew_s > 0 else "behind"
         yield (
             f"The VM's clock is {abs(facts.clock_skew_s):.0f} s {direction} ours, "
-            f"{needs.clock_skew_s:.0f} s are allowed: switch on its time synchronisation "
+            f"{CLOCK_SKEW_LIMIT_S:.0f} s are allowed: switch on its time synchronisation "
             "(`timedatectl set-ntp true`), or ours."
         )
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
@@ -66,6 +67,7 @@ class Reconciler:
         tasks: What the scheduler knows.
         deployment: Which Airflow; see `Owner.deployment`.
         grace_s: Between SIGTERM and SIGKILL.
+        say: Takes each job that was stopped, at once.
     """
 
     host: EdgeHost
@@ -73,12 +75,13 @@ class Reconciler:
     tasks: TaskStates
     deployment: str
     grace_s: int
+    say: Callable[[Stopped], object]
 
-    async def once(self) -> list[Stopped]:
-        """Stop what nobody will come back for."""
+    async def once(self) -> None:
+        """Stop what nobody will come back for; one job's error is raised when all the others are through."""
         jobs = await self.inventory.busy_jobs()
         if not jobs:
-            return []
+            return
         now = await self.inventory.now()
         creators = {job.id: creator(job, self.deployment) for job in jobs}
         alive = await living(self.tasks, [task for task in creators.values() if task])
@@ -88,34 +91,35 @@ class Reconciler:
         suspects = [job for job in jobs if creators[job.id] not in alive] + rivals
         newest = newest_tries([await ownership.records(self.host, job.name) for job in rivals])
         slots = asyncio.Semaphore(AT_A_TIME)
-        settled = await asyncio.gather(*(self._settle(job, now, newest, slots) for job in suspects))
-        return [stopped for stopped in settled if stopped]
+        ends = await asyncio.gather(
+            *(self._settle(job, now, newest, slots) for job in suspects), return_exceptions=True
+        )
+        for error in filter(None, ends):
+            raise error
 
     async def _settle(
         self, job: SiteContainer, now: datetime, newest: Mapping[TaskRef, int], slots: asyncio.Semaphore
-    ) -> Stopped | None:
-        try:
+    ) -> None:
+        with suppress(JobInterrupted):  # It was removed meanwhile: there is nothing left to stop.
             async with slots:
-                return await self._stop_if_orphaned(job, now, newest)
-        except JobInterrupted:
-            return None  # It was removed meanwhile: there is nothing left to stop.
+                await self._stop_if_orphaned(job, now, newest)
 
     async def _stop_if_orphaned(
         self, job: SiteContainer, now: datetime, newest: Mapping[TaskRef, int]
-    ) -> Stopped | None:
+    ) -> None:
         _, found = await self._judge(job, now, newest)
         for owner in found.dead:
             await ownership.release(self.host, job.name, owner)
         if not found.orphaned:
-            return None
+            return
         # Again, for a task that was cleared meanwhile: its new try may have adopted the job.
         records, found = await self._judge(job, now, newest)
         state = await self.host.inspect(job.name)
         if not found.orphaned or state is None or (state.id, state.status) != (job.id, "running"):
-            return None
+            return
         why = "no task of it is left in Airflow"
         await lifecycle.stop(self.host, job.name, "maintain_site", self.grace_s, why)
-        return Stopped(job.name, tuple(str(record.owner) for record in records))
+        self.say(Stopped(job.name, tuple(str(record.owner) for record in records)))
 
     async def _judge(
         self, job: SiteContainer, now: datetime, newest: Mapping[TaskRef, int]

@@ -13,7 +13,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from edge_airflow.hooks.maintenance import Premises, entered
 from edge_training.errors import EdgeError
-from edge_training.stages.reconcile import Reconciler
+from edge_training.stages.reconcile import Reconciler, Stopped
 
 Entrance = Callable[[str], AbstractAsyncContextManager[Premises]]
 """How to get to a site."""
@@ -42,6 +42,7 @@ class SiteWatchTrigger(BaseTrigger):
         self.grace_s = grace_s
         self.entrance: Entrance = entered
         self._trouble = ""
+        self._stopped = 0
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """What is needed to go on in another triggerer."""
@@ -52,30 +53,31 @@ class SiteWatchTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look, pause, look again."""
-        stopped = 0
         while True:
-            stopped += await self._look()
+            await self._look()
             left_s = self.until_s - time.time()
             if left_s <= 0:
                 break
             await asyncio.sleep(min(self.pause_s, left_s))
-        yield TriggerEvent({"stopped": stopped})
+        yield TriggerEvent({"stopped": self._stopped})
 
-    async def _look(self) -> int:
-        """Stop what nobody waits for; gives how many jobs that were."""
+    async def _look(self) -> None:
+        """Stop what nobody waits for."""
         try:
             async with self.entrance(self.site) as found:
                 reconciler = Reconciler(
-                    found.host, found.inventory, found.tasks, self.deployment, self.grace_s
+                    found.host, found.inventory, found.tasks, self.deployment, self.grace_s, self._count
                 )
-                stopped = await reconciler.once()
+                await reconciler.once()
         except (EdgeError, AirflowException, AirflowRuntimeError) as error:
             self._complain(f"{error}")
-            return 0
-        self._complain("")
-        for job in stopped:
-            self.log.warning("%s", job)
-        return len(stopped)
+        else:
+            self._complain("")
+
+    def _count(self, job: Stopped) -> None:
+        """Say that a job was stopped, and count it."""
+        self.log.warning("%s", job)
+        self._stopped += 1
 
     def _complain(self, trouble: str) -> None:
         """Say what is wrong, or that nothing is any more, when that is news."""

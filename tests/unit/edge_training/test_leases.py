@@ -11,6 +11,7 @@ from tests.jobs import IMAGE, NEXT_TRY, OTHER_RUN, OWNER, PLAIN, Said
 
 from edge_training import leases, ownership, watching
 from edge_training.errors import SiteBusy
+from edge_training.jobs import EdgeJob
 from edge_training.lifecycle import ensure_started, set_aside
 from edge_training.ports.edge_host import Limits
 from edge_training.watching import START, watch
@@ -18,6 +19,7 @@ from edge_training.watching import START, watch
 RUNS = Outcome(runs=True)
 FIRST = replace(PLAIN, key="1a" * 32, limits=Limits(gpu_ids=("GPU-0", "GPU-1")))
 SECOND = replace(PLAIN, key="2b" * 32, limits=Limits(gpu_ids=("GPU-1",)))
+ON_GPU_0 = replace(PLAIN, key="4d" * 32, limits=Limits(gpu_ids=("GPU-0",)))
 ENDED, KILLED = 0, 137
 
 
@@ -29,6 +31,15 @@ def host(monkeypatch) -> InMemoryEdgeHost:
     made.outcomes[FIRST.name] = [RUNS] * 9
     made.outcomes[SECOND.name] = [Outcome(lines=("second",), result=success({}))] * 9
     return made
+
+
+def held(host: InMemoryEdgeHost) -> dict[str, str]:
+    """Who has leased which GPU."""
+    return {
+        name.removeprefix("edge-lease-"): found.spec.labels["edge-training.job"]
+        for name, found in host.containers.items()
+        if name.startswith("edge-lease-")
+    }
 
 
 async def status(host: InMemoryEdgeHost, name: str) -> str:
@@ -92,6 +103,62 @@ async def test_the_lease_of_a_job_that_is_over_is_taken(host, gone):
         host.containers[FIRST.name].status = "created"
         await ownership.release(host, FIRST.name, OWNER)
     assert (await ensure_started(host, SECOND, OTHER_RUN)).status == "exited"
+
+
+async def test_a_job_that_waits_for_one_gpu_keeps_no_other(host):
+    host.outcomes[SECOND.name] = [RUNS]
+    await ensure_started(host, SECOND, OTHER_RUN)
+    assert (await ensure_started(host, FIRST, OWNER)).status == "created"
+    assert held(host) == {"GPU-1": SECOND.name}
+    host.outcomes[ON_GPU_0.name] = [RUNS]
+    assert (await ensure_started(host, ON_GPU_0, OTHER_RUN)).status == "running"
+
+
+class Overtaken(InMemoryEdgeHost):
+    """A watcher's view of a site: while it gives back the lease of GPU-0, the job of GPU-1 ends and another
+    watcher starts the waiting job.
+
+    Attributes:
+        before: The call before which that happens.
+        then: What follows at once after the lease was removed.
+    """
+
+    def __init__(self, host: InMemoryEdgeHost, before: str, then: EdgeJob | None = None) -> None:
+        vars(self).update(vars(host))
+        self._real, self._before, self._then = host, before, then
+
+    async def inspect(self, name):
+        await self._overtake("inspect", name == "edge-lease-GPU-0")
+        return await super().inspect(name)
+
+    async def remove(self, name):
+        await self._overtake("remove", name == self.containers["edge-lease-GPU-0"].id)
+        await super().remove(name)
+        if self._then:
+            await ensure_started(self._real, self._then, OTHER_RUN)
+
+    async def _overtake(self, call: str, is_the_lease: bool) -> None:
+        if call == self._before and is_the_lease:
+            self._before = ""
+            self.containers[SECOND.name].end(ENDED)
+            await ensure_started(self._real, FIRST, NEXT_TRY)
+
+
+@pytest.mark.parametrize("before", ["inspect", "remove"])
+async def test_a_job_that_is_started_while_its_leases_are_given_back_has_them(host, before):
+    host.outcomes[SECOND.name] = [RUNS]
+    await ensure_started(host, SECOND, OTHER_RUN)
+    await ensure_started(Overtaken(host, before), FIRST, OWNER)
+    assert await status(host, FIRST.name) == "running"
+    assert held(host) == {"GPU-0": FIRST.name, "GPU-1": FIRST.name}
+
+
+async def test_a_job_that_is_started_while_its_lease_goes_to_another_is_stopped(host):
+    host.outcomes[SECOND.name], host.outcomes[ON_GPU_0.name] = [RUNS], [RUNS]
+    await ensure_started(host, SECOND, OTHER_RUN)
+    await ensure_started(Overtaken(host, "remove", then=ON_GPU_0), FIRST, OWNER)
+    assert [await status(host, job.name) for job in (FIRST, ON_GPU_0)] == ["exited", "running"]
+    assert held(host)["GPU-0"] == ON_GPU_0.name
 
 
 async def test_a_job_that_is_about_to_start_keeps_its_lease(host):

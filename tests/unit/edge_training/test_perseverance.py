@@ -103,3 +103,18 @@ async def test_failures_with_an_outage_between_them_are_counted_anew(monkeypatch
     monkeypatch.setattr(perseverance, "FAILING_LIMIT_S", 0.0)
     result, _ = await through([FAILING, LOST, FAILING, LOST, FAILING, "done"])
     assert result == "done"
+
+
+async def test_failures_with_work_that_went_well_between_them_are_counted_anew(monkeypatch):
+    monkeypatch.setattr(perseverance, "FAILING_LIMIT_S", 0.02)
+    watched = Perseverance(60.0, lambda _: None)
+    for _ in range(2):
+        ends = [FAILING, "done"]
+
+        async def work(ends: list = ends) -> object:
+            if isinstance(end := ends.pop(0), Exception):
+                raise end
+            return end
+
+        assert await watched.through(work) == "done"
+        await asyncio.sleep(0.04)

@@ -57,7 +57,8 @@ async def test_only_the_job_whose_task_is_gone_is_stopped(site, behind):
     async with real_host(site) as host, docker_inventory.connect(target(site)) as inventory:
         orphan = await started(host, behind, site.training_image, gone)
         watched = await started(host, behind, site.training_image, alive)
-        stopped = await Reconciler(host, inventory, tasks, deployment, grace_s=5).once()
+        stopped = []
+        await Reconciler(host, inventory, tasks, deployment, 5, stopped.append).once()
         assert [found.job for found in stopped] == [orphan]
         states = [await host.inspect(name) for name in (orphan, watched)]
     assert [(state.status, state.exit_code) for state in states] == [("exited", 143), ("running", 0)]

@@ -19,7 +19,7 @@ from edge_airflow.hooks.maintenance import Premises
 from edge_airflow.triggers.site_watch import SiteWatchTrigger
 from edge_runner.protocol import JOB_VOLUME_DIR, PAYLOAD_NAME
 from edge_training import ownership
-from edge_training.errors import SiteRefused, SiteUnreachable
+from edge_training.errors import SiteFailing, SiteRefused, SiteUnreachable
 from edge_training.identity import labels
 from edge_training.jobs import announced
 from edge_training.ownership import Owner
@@ -37,15 +37,15 @@ class Site:
         self.host = InMemoryEdgeHost({IMAGE})
         self.visits = 0
 
-    async def add_orphan(self) -> None:
-        mount = Mount(NAME, JOB_VOLUME_DIR, read_only=False)
+    async def add_orphan(self, name: str = NAME) -> None:
+        mount = Mount(name, JOB_VOLUME_DIR, read_only=False)
         await self.host.create(
-            ContainerSpec(NAME, IMAGE, ("true",), mounts=(mount,), labels=labels(step="train", key="1"))
+            ContainerSpec(name, IMAGE, ("true",), mounts=(mount,), labels=labels(step="train", key="1"))
         )
-        await ownership.claim(self.host, NAME, Owner("here", "dag", "gone", "task", -1, 1))
-        self.host.outcomes[NAME] = [Outcome(runs=True)]
-        await self.host.write_file(NAME, JOB_VOLUME_DIR, PAYLOAD_NAME, announced(b""))
-        await self.host.start(NAME)
+        await ownership.claim(self.host, name, Owner("here", "dag", "gone", "task", -1, 1))
+        self.host.outcomes[name] = [Outcome(runs=True)]
+        await self.host.write_file(name, JOB_VOLUME_DIR, PAYLOAD_NAME, announced(b""))
+        await self.host.start(name)
 
     @asynccontextmanager
     async def entered(self, site: str) -> AsyncIterator[Premises]:
@@ -129,10 +129,29 @@ async def test_the_watch_outlives_a_broken_site_and_complains_once(capsys, troub
     trigger = watching(site, until_s=time.time() + 100)
     end_after(trigger, site, 6)
     assert await ended(trigger) == {"stopped": 1}
-    complaint, relief, stopped = said(capsys)
+    complaint, stopped, relief = said(capsys)
     assert str(trouble).rstrip(".") in complaint
     assert "The site edge_site answers again." in relief
     assert NAME in stopped
+
+
+async def test_an_orphan_that_docker_cannot_stop_is_complained_of_once_and_others_are_counted(capsys):
+    class Stubborn(InMemoryEdgeHost):
+        async def stop(self, name, grace_s):
+            if name == NAME:
+                raise SiteFailing("Docker fails (500): cannot stop the container.")
+            await super().stop(name, grace_s)
+
+    site = Site()
+    site.host = Stubborn({IMAGE})
+    await site.add_orphan()
+    await site.add_orphan("edge-train-2")
+    trigger = watching(site, until_s=time.time() + 100)
+    end_after(trigger, site, 3)
+    assert await ended(trigger) == {"stopped": 1}
+    stopped, complaint = said(capsys)
+    assert "edge-train-2" in stopped
+    assert "cannot stop the container" in complaint
 
 
 async def test_a_fault_of_ours_ends_the_task_which_is_tried_again():

@@ -85,6 +85,16 @@ class World:
         self.inventory.created[name] = self.inventory.finished[name] = NOW - timedelta(days=days)
         return name
 
+    async def forwarders(self, count: int) -> None:
+        """That many, each newer than the one before."""
+        for number in range(1, count + 1):
+            name = f"edge-storage-{number}"
+            await self.host.run_service(
+                ServiceSpec(name, RUNTIME, 1, 0, labels=labels(role="storage-forwarder"))
+            )
+            self.inventory.created[name] = NOW - timedelta(days=30 - number)
+            self.inventory.addresses[name] = f"10.0.0.{number}"
+
     def logs(self) -> dict[str, dict[str, bytes]]:
         """What the model registry holds, by training key."""
         return {key: run.logs for (_, key), run in self.archive.runs.items()}
@@ -296,6 +306,25 @@ async def test_a_job_that_somebody_started_again_meanwhile_stays(world):
     assert world.host.containers[name].status == "running"
 
 
+async def test_a_job_that_a_cleared_task_adopts_during_the_pass_stays(world):
+    """It has ended, so Docker would let it go."""
+    names = [await world.job(number) for number in (1, 2)]
+
+    class Adopting(InMemorySiteInventory):
+        async def remove_container(self, container_id):
+            gone = await super().remove_container(container_id)
+            for name in world.host.containers:
+                await ownership.claim(world.host, name, replace(OWNER, run_id="manual__7"))
+            world.tasks.live_runs.add(RunRef("train", "manual__7"))
+            return gone
+
+    adopting = Adopting(world.host)
+    adopting.created, adopting.finished = world.inventory.created, world.inventory.finished
+    world.inventory = adopting
+    assert (await world.clean_up()).containers == 1
+    assert len(world.host.containers.keys() & set(names)) == 1
+
+
 async def test_a_stranger_stays_whatever_its_name(world):
     spec = ContainerSpec("edge-export-1234", RUNTIME, ("true",))
     await world.host.create(spec)
@@ -304,11 +333,21 @@ async def test_a_stranger_stays_whatever_its_name(world):
     assert spec.name in world.host.containers
 
 
+async def test_a_forwarder_that_a_job_leads_through_by_now_stays(world):
+    await world.forwarders(3)
+    stop = world.host.stop
+
+    async def stop_while_a_job_begins(name, grace_s):
+        await stop(name, grace_s)
+        world.inventory.peers[await world.job(1, days=0)] = "10.0.0.2"
+
+    world.host.stop = stop_while_a_job_begins
+    assert (await world.clean_up()).forwarders == 1
+    assert world.host.containers["edge-storage-2"].status == "running"
+
+
 async def test_an_old_forwarder_is_stopped_and_goes(world):
-    for number in (1, 2):
-        spec = ServiceSpec(f"edge-storage-{number}", RUNTIME, 1, 0, labels=labels(role="storage-forwarder"))
-        await world.host.run_service(spec)
-        world.inventory.created[spec.name] = NOW - timedelta(days=30 - number)
+    await world.forwarders(2)
     assert (await world.clean_up()).forwarders == 1
     assert list(world.host.containers) == ["edge-storage-2"]
     assert world.host.containers["edge-storage-2"].status == "running"

@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 
 import pytest
+from tests.fakes.edge_host import InMemoryEdgeHost
 
 from edge_training.errors import DiskFull, ImageMissing, RegistryUnavailable, SiteNotReady
 from edge_training.ports.edge_host import Limits
@@ -14,6 +15,7 @@ from edge_training.ports.site_facts import SiteFacts
 from edge_training.stages.preflight import SiteNeeds, ensure_ready, shortfalls
 
 GIB = 2**30
+IMAGE = "r.test/a@sha256:1"
 FACTS = SiteFacts(
     docker_version="24.0.7",
     api_version="1.43",
@@ -31,24 +33,18 @@ FACTS = SiteFacts(
 NEEDS = SiteNeeds(Limits(cpus=4, memory_bytes=8 * GIB, gpu_ids=("GPU-0",)), free_disk_bytes=10 * GIB)
 
 
-class Site:
+class Site(InMemoryEdgeHost):
     """Says what it is told to, and has an image or not."""
 
     def __init__(self, facts: SiteFacts, image_error: Exception | None = None) -> None:
-        self._facts = facts
+        super().__init__(set(), pullable={IMAGE})
+        self.machine = facts
         self._image_error = image_error
-        self.asked_for: list[str] = []
-
-    async def facts(self) -> SiteFacts:
-        return self._facts
-
-    async def boot_id(self) -> str:
-        return self._facts.boot_id
 
     async def ensure_image(self, reference, login) -> None:
-        self.asked_for.append(reference)
         if self._image_error is not None:
             raise self._image_error
+        await super().ensure_image(reference, login)
 
 
 def test_a_site_that_has_everything_lacks_nothing():
@@ -83,10 +79,10 @@ def test_newer_engines_will_do(version):
     assert shortfalls(NEEDS, replace(FACTS, docker_version=version)) == []
 
 
-async def test_a_ready_site_has_the_image_pulled_and_hands_on_its_facts():
+async def test_a_ready_site_has_the_image_pulled():
     site = Site(FACTS)
-    assert await ensure_ready(site, "north", NEEDS, "r.test/a@sha256:1", None) == FACTS
-    assert site.asked_for == ["r.test/a@sha256:1"]
+    await ensure_ready(site, "north", NEEDS, IMAGE, None)
+    assert site.images == {IMAGE}
 
 
 async def test_one_report_names_all_that_is_missing_the_image_included():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
@@ -12,12 +13,12 @@ from tests.fakes.task_states import InMemoryTaskStates
 
 from edge_runner.protocol import JOB_VOLUME_DIR, PAYLOAD_NAME
 from edge_training import ownership
-from edge_training.errors import SiteUnreachable
+from edge_training.errors import SiteFailing, SiteUnreachable
 from edge_training.identity import container_name, labels
 from edge_training.jobs import announced
 from edge_training.ownership import Owner
 from edge_training.ports.edge_host import ContainerSpec, Mount, ServiceSpec
-from edge_training.stages.reconcile import Reconciler, creator, task_of
+from edge_training.stages.reconcile import Reconciler, Stopped, creator, task_of
 
 IMAGE = "runtime@sha256:1"
 OWNER = Owner("here", "train", "manual__1", "train_model", -1, 1)
@@ -34,6 +35,7 @@ class World:
         self.host = InMemoryEdgeHost({IMAGE})
         self.inventory = InMemorySiteInventory(self.host)
         self.tasks = InMemoryTaskStates()
+        self.stopped: list[Stopped] = []
 
     async def run_job(self, created_by: Owner | None, *watchers: Owner, key: str = "a" * 64) -> None:
         """Start a job; it was created long ago."""
@@ -71,13 +73,14 @@ class World:
     @property
     def reconciler(self) -> Reconciler:
         """Of the Airflow that is here."""
-        return Reconciler(self.host, self.inventory, self.tasks, "here", grace_s=1)
+        return Reconciler(self.host, self.inventory, self.tasks, "here", 1, self.stopped.append)
 
     async def is_stopped(self) -> bool:
         """One look; whether the job still runs afterwards, and whether that was said."""
-        stopped = await self.reconciler.once()
+        self.stopped.clear()
+        await self.reconciler.once()
         ended = self.host.containers[NAME].status == "exited"
-        assert [found.job for found in stopped] == ([NAME] if ended else [])
+        assert [found.job for found in self.stopped] == ([NAME] if ended else [])
         return ended
 
 
@@ -232,7 +235,8 @@ async def test_a_task_that_is_cleared_while_we_judge_keeps_its_job(world):
             return found
 
     reconciler = replace(world.reconciler, tasks=Clearing())
-    assert await reconciler.once() == []
+    await reconciler.once()
+    assert world.stopped == []
     assert world.host.containers[NAME].status == "running"
     assert await ownership.watchers(world.host, NAME) == [again]
 
@@ -248,7 +252,8 @@ async def test_a_container_that_took_the_jobs_name_meanwhile_is_not_stopped(worl
             return stale
 
     reconciler = replace(world.reconciler, inventory=Stale(world.host))
-    assert await reconciler.once() == []
+    await reconciler.once()
+    assert world.stopped == []
     assert world.host.containers[NAME].status == "running"
 
 
@@ -260,7 +265,8 @@ async def test_one_question_suffices_while_all_creators_live(world):
 
 
 async def test_nothing_is_asked_when_nothing_runs(world):
-    assert await world.reconciler.once() == []
+    await world.reconciler.once()
+    assert world.stopped == []
     assert world.tasks.asked == []
 
 
@@ -269,17 +275,20 @@ async def test_a_job_that_waits_with_a_gpu_is_given_up_for_those_who_have_ended(
     await world.run_job(OWNER, OWNER, OTHER)
     world.host.containers[NAME].end(137)
     world.say(OTHER, "deferred")
-    assert await world.reconciler.once() == []
+    await world.reconciler.once()
+    assert world.stopped == []
     assert await ownership.watchers(world.host, NAME) == [OWNER, OTHER]
     lease = ContainerSpec("edge-lease-GPU-0", IMAGE, ("true",), labels=labels(role="gpu-lease", job=NAME))
     await world.host.create(lease)
-    assert await world.reconciler.once() == []
+    await world.reconciler.once()
+    assert world.stopped == []
     assert await ownership.watchers(world.host, NAME) == [OTHER]
 
 
 async def test_services_are_never_touched(world):
     await world.host.run_service(ServiceSpec("edge-service-m", IMAGE, 8080, 0, labels=labels(role="service")))
-    assert await world.reconciler.once() == []
+    await world.reconciler.once()
+    assert world.stopped == []
     assert world.host.containers["edge-service-m"].status == "running"
 
 
@@ -292,9 +301,47 @@ async def test_a_lost_connection_is_told(world):
         await replace(world.reconciler, inventory=Unreachable(world.host)).once()
 
 
+class Stubborn(InMemoryEdgeHost):
+    """A site whose Docker cannot stop one job, and takes a moment for the others."""
+
+    def __init__(self, host: InMemoryEdgeHost) -> None:
+        vars(self).update(vars(host))
+        self.stopping = asyncio.Event()
+
+    async def stop(self, name: str, grace_s: int) -> None:
+        if name == NAME:
+            raise SiteFailing("Docker fails (500): cannot stop the container.")
+        self.stopping.set()
+        await asyncio.sleep(0.01)
+        await super().stop(name, grace_s)
+
+
+async def test_a_job_that_docker_cannot_stop_is_told_after_the_others_were_stopped(world):
+    for key in ("a" * 64, "b" * 64, "c" * 64):
+        await world.run_job(OWNER, OWNER, key=key)
+    with pytest.raises(SiteFailing, match="cannot stop"):
+        await replace(world.reconciler, host=Stubborn(world.host)).once()
+    others = {container_name("train", key * 64) for key in "bc"}
+    assert {stopped.job for stopped in world.stopped} == others
+    assert {world.host.containers[name].status for name in others} == {"exited"}
+
+
+async def test_a_look_that_is_cancelled_ends_at_once_and_says_nothing_of_what_it_has_not_stopped(world):
+    for key in ("a" * 64, "b" * 64):
+        await world.run_job(OWNER, OWNER, key=key)
+    host = Stubborn(world.host)
+    look = asyncio.create_task(replace(world.reconciler, host=host).once())
+    await host.stopping.wait()
+    look.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await look
+    assert world.stopped == []
+
+
 async def test_the_sentence_names_who_had_watched(world):
     await world.run_job(OWNER, OWNER)
-    (stopped,) = await world.reconciler.once()
+    await world.reconciler.once()
+    (stopped,) = world.stopped
     assert NAME in str(stopped)
     assert "try 1 of train_model in manual__1 of train" in str(stopped)
 
