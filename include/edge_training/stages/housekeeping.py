@@ -143,7 +143,7 @@ class Housekeeper:
             kept = await raw_log.keep(
                 self.host, job.name, self.archive, job.labels["model"], job.labels["key"]
             )
-        except (JobInterrupted, ModelRegistryUnavailable, ModelRegistryRefused) as error:
+        except (JobInterrupted, ModelRegistryUnavailable, ModelRegistryRefused, OSError) as error:
             return str(error)
         if kept:
             self.say(f"The raw log of {job.name} is an artifact of its run, sha256 {kept.log_sha256}.")

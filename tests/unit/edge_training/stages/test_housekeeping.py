@@ -157,18 +157,20 @@ async def test_a_log_that_was_kept_at_the_end_of_its_training_is_not_sent_again(
     assert world.logs() == {}
 
 
-async def test_trainings_whose_logs_cannot_be_kept_stay_for_ever_and_are_counted_once(world):
+@pytest.mark.parametrize(
+    "trouble",
+    [ModelRegistryUnavailable("MLflow does not answer; start it."), OSError(28, "No space left on device")],
+)
+async def test_trainings_whose_logs_cannot_be_kept_stay_for_ever_and_are_counted_once(world, trouble):
     class Down(InMemoryRuns):
         def attach(self, *args):
-            raise ModelRegistryUnavailable("MLflow does not answer; start it.")
+            raise trouble
 
     kept = [await world.job(number, step="train", days=400, exit_code=number % 2) for number in range(3)]
     world.archive = Down()
     assert str(await world.clean_up()) == "nothing"
     assert sorted(world.host.containers) == sorted(kept) == sorted(world.host.volumes)
-    assert world.said == [
-        "Trainings that stay because their raw logs have no copy: 3. MLflow does not answer; start it."
-    ]
+    assert world.said == [f"Trainings that stay because their raw logs have no copy: 3. {trouble}"]
     world.archive = InMemoryRuns()
     assert (await world.clean_up()).containers == 3
     assert len(world.logs()) == 3
