@@ -70,7 +70,7 @@ def make_manifest(container: str, blobs: Iterable[ManifestBlob]) -> Manifest:
     return Manifest(container, ordered)
 
 
-def digest_of(content: bytes) -> str:
+def digest_of_manifest(content: bytes) -> str:
     """The data digest of an encoded manifest."""
     return hashlib.sha256(content).hexdigest()
 
@@ -82,7 +82,7 @@ def decode_manifest(content: bytes, data_digest: str) -> Manifest:
         StepError: kind `DataChanged`, when the bytes do not have the digest; `ProtocolMismatch`, when the
             manifest is of another version; `DataRejected`, when a name cannot be a file.
     """
-    found = digest_of(content)
+    found = digest_of_manifest(content)
     if found != data_digest:
         raise StepError(
             "DataChanged",

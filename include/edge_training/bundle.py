@@ -129,7 +129,7 @@ def is_intact(bundle: Path, files: Sequence[ListedFile]) -> bool:
 def read_listing(bundle: Path) -> list[ListedFile]:
     """The listing of a stored bundle, from its bytes."""
     return [
-        {"path": member.name, "size": member.size, "sha256": _digest_of(content)}
+        {"path": member.name, "size": member.size, "sha256": _digest_of_content(content)}
         for member, content in read_files(bundle)
     ]
 
@@ -265,7 +265,7 @@ def _stream_limit(files: Sequence[ListedFile]) -> int:
     return sum(file["size"] + _STREAM_OVERHEAD_PER_FILE_BYTES for file in files) + _STREAM_OVERHEAD_BYTES
 
 
-def _digest_of(content: IO[bytes]) -> str:
+def _digest_of_content(content: IO[bytes]) -> str:
     digest = sha256()
     for chunk in tarstream.chunks(content):
         digest.update(chunk)

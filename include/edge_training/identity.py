@@ -19,14 +19,14 @@ CACHE_VOLUME = "edge-cache"
 LABEL_PREFIX = "edge-training"
 
 
-def digest_of(value: Any) -> str:
+def digest_of_json(value: Any) -> str:
     """SHA-256 (hex) over the canonical JSON of `value`."""
     return hashlib.sha256(canonical_json(value)).hexdigest()
 
 
 def step_key(step: str, **inputs: Any) -> str:
     """The identity of one step: its name and everything that decides its result."""
-    return digest_of({"step": step, "inputs": inputs})
+    return digest_of_json({"step": step, "inputs": inputs})
 
 
 def training_key(
@@ -119,4 +119,4 @@ def read_code(folder: Path) -> dict[str, bytes]:
 
 def code_digest(files: Mapping[str, bytes]) -> str:
     """SHA-256 over paths and contents of code."""
-    return digest_of({path: hashlib.sha256(content).hexdigest() for path, content in files.items()})
+    return digest_of_json({path: hashlib.sha256(content).hexdigest() for path, content in files.items()})

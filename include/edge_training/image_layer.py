@@ -36,7 +36,7 @@ _LAYER_TYPES = {
 }
 
 
-def digest_of(chunks: Iterable[bytes]) -> tuple[str, int]:
+def digest_and_size(chunks: Iterable[bytes]) -> tuple[str, int]:
     """Digest, as `sha256:...`, and size of a stream of bytes."""
     digest, size_bytes = sha256(), 0
     for chunk in chunks:
@@ -47,13 +47,13 @@ def digest_of(chunks: Iterable[bytes]) -> tuple[str, int]:
 
 def bytes_blob(content: bytes) -> Blob:
     """Bytes in memory as a blob."""
-    digest, size_bytes = digest_of([content])
+    digest, size_bytes = digest_and_size([content])
     return Blob(digest, size_bytes, lambda: iter([content]))
 
 
 def model_layer(bundle: Path) -> Blob:
     """The layer of a stored bundle; its bytes are made while they are read and never lie on disk."""
-    digest, size_bytes = digest_of(layer_chunks(bundle))
+    digest, size_bytes = digest_and_size(layer_chunks(bundle))
     return Blob(digest, size_bytes, lambda: layer_chunks(bundle))
 
 
@@ -124,7 +124,7 @@ def extend_manifest(base: Mapping[str, Any], media_type: str, config: Blob, laye
             "layers": [*base["layers"], appended],
         }
     )
-    return Manifest(content, media_type, digest_of([content])[0])
+    return Manifest(content, media_type, digest_and_size([content])[0])
 
 
 def _parents(path: str) -> list[str]:

@@ -18,7 +18,7 @@ from typing import Any
 
 from edge_runner.protocol import JOB_VOLUME_DIR, canonical_json
 from edge_training.errors import DiskFull, SiteNotReady
-from edge_training.identity import digest_of
+from edge_training.identity import digest_of_json
 from edge_training.ports.edge_host import EdgeHost
 
 OWNERS_NAME = "owners"
@@ -57,7 +57,7 @@ class Owner:
     @property
     def task_name(self) -> str:
         """Names the task, the same for all its tries, in 20 characters."""
-        return digest_of([self.deployment, self.dag_id, self.run_id, self.task_id, self.map_index])[:20]
+        return digest_of_json([self.deployment, self.dag_id, self.run_id, self.task_id, self.map_index])[:20]
 
     @property
     def record_name(self) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from edge_runner.protocol import canonical_json
 from edge_training.errors import BadRequest, ImageMissing, RegistryRefused
-from edge_training.image_layer import OCI_MANIFEST, bytes_blob, digest_of
+from edge_training.image_layer import OCI_MANIFEST, bytes_blob, digest_and_size
 from edge_training.ports.image_registry import Blob, Manifest
 
 CONFIG = bytes_blob(canonical_json({"architecture": "amd64", "os": "linux", "rootfs": {"diff_ids": []}}))
@@ -34,7 +34,7 @@ def manifest() -> Manifest:
             ],
         }
     )
-    return Manifest(content, OCI_MANIFEST, digest_of([content])[0])
+    return Manifest(content, OCI_MANIFEST, digest_and_size([content])[0])
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edge_training.errors import ImageMissing, RegistryRefused
-from edge_training.image_layer import digest_of
+from edge_training.image_layer import digest_and_size
 from edge_training.image_reference import ImageReference
 from edge_training.ports.image_registry import Blob, Manifest
 
@@ -49,7 +49,7 @@ class InMemoryImageRegistry:
         if (repository, blob.digest) in self._blobs:
             return
         content = b"".join(blob.open())
-        if digest_of([content])[0] != blob.digest:
+        if digest_and_size([content])[0] != blob.digest:
             raise RegistryRefused(f"The bytes of {blob.digest} have another digest.")
         self.sent_bytes += len(content)
         self._blobs[repository, blob.digest] = content

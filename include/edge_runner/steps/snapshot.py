@@ -8,7 +8,7 @@ from typing import Any
 
 from edge_runner.blob_access import StoreAccess
 from edge_runner.blob_store import BlobStore
-from edge_runner.manifest import MANIFEST_NAME, ManifestBlob, digest_of, make_manifest
+from edge_runner.manifest import MANIFEST_NAME, ManifestBlob, digest_of_manifest, make_manifest
 from edge_runner.protocol import Dirs, StepError, write_atomically
 
 
@@ -35,7 +35,7 @@ def run(request: Mapping[str, Any], secrets: Mapping[str, str], dirs: Dirs) -> d
         f"{len(manifest.blobs)} blobs, {manifest.size_bytes} bytes, {len(partitions)} partitions", flush=True
     )
     return {
-        "data_digest": digest_of(content),
+        "data_digest": digest_of_manifest(content),
         "blobs": len(manifest.blobs),
         "size_bytes": manifest.size_bytes,
         "partitions": partitions,

@@ -95,11 +95,11 @@ class DockerInventory:
         with translated(self._target):
             rows = await self._rows(label=[JOB_LABEL], status=["running"])
             leases = [ours(row["Labels"]) for row in await self._rows(label=[LEASE_LABEL])]
-            holders = {lease[HOLDER_LABEL] for lease in leases} - {brief(row).name for row in rows}
+            holders = {lease[HOLDER_LABEL] for lease in leases} - {listed(row).name for row in rows}
             if holders:  # Docker takes a part of a name for the name
                 found = await self._rows(label=[JOB_LABEL], name=sorted(holders))
-                rows += [row for row in found if brief(row).name in holders]
-        return [brief(row) for row in rows]
+                rows += [row for row in found if listed(row).name in holders]
+        return [listed(row) for row in rows]
 
     async def containers(self) -> list[SiteContainer]:
         with translated(self._target):
@@ -187,7 +187,7 @@ class DockerInventory:
         return Everything(tuple(await self._rows()), await self._directories())
 
 
-def brief(row: DockerContainer) -> SiteContainer:
+def listed(row: DockerContainer) -> SiteContainer:
     """A row of `containers/json`."""
     return SiteContainer(
         id=row["Id"],

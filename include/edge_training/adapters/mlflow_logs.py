@@ -31,7 +31,7 @@ class MlflowLogArchive:
 
     def attach(self, model_name: str, training_key: str, log_file: Path) -> str:
         """See `LogArchive.attach`."""
-        digest = digest_of(log_file)
+        digest = digest_of_file(log_file)
 
         def attach(client: MlflowClient) -> str:
             run = training_run(client, model_name, training_key, {})
@@ -61,13 +61,13 @@ def _attach(
 def _read_back(client: MlflowClient, run_id: str, log_file: Path, digest: str) -> None:
     with tempfile.TemporaryDirectory(dir=log_file.parent, prefix=".read-back-") as directory:
         copy = Path(client.download_artifacts(run_id, f"{LOGS_PATH}/{log_file.name}", directory))
-        if digest_of(copy) != digest:
+        if digest_of_file(copy) != digest:
             raise ModelRegistryUnavailable(
                 f"MLflow does not hold the bytes of {log_file.name} in run {run_id}; they are sent again."
             )
 
 
-def digest_of(file: Path) -> str:
+def digest_of_file(file: Path) -> str:
     """SHA-256 of a file, in bounded memory."""
     with file.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()

@@ -18,7 +18,7 @@ import httpx
 
 from edge_training.adapters.oci_auth import RegistryAuth
 from edge_training.errors import BadRequest, ImageMissing, RegistryRefused, RegistryUnavailable
-from edge_training.image_layer import INDEX_TYPES, MANIFEST_TYPES, digest_of
+from edge_training.image_layer import INDEX_TYPES, MANIFEST_TYPES, digest_and_size
 from edge_training.image_reference import ImageReference
 from edge_training.ports.image_registry import Blob, Manifest
 
@@ -91,7 +91,7 @@ class OciRegistry:
             raise ImageMissing(
                 f"{self.host} has no image {repository}:{reference}; push it, or correct the reference."
             )
-        digest, _ = digest_of([response.content])
+        digest, _ = digest_and_size([response.content])
         if reference.startswith("sha256:"):
             self._verify(digest, reference)
         return Manifest(response.content, response.headers["Content-Type"].partition(";")[0], digest)
@@ -107,7 +107,7 @@ class OciRegistry:
     def get_blob(self, repository: str, digest: str) -> bytes:
         """See `ImageRegistry.get_blob`."""
         content = self._patiently(lambda: self._read_small_blob(repository, digest))
-        self._verify(digest_of([content])[0], digest)
+        self._verify(digest_and_size([content])[0], digest)
         return content
 
     def put_blob(self, repository: str, blob: Blob) -> None:

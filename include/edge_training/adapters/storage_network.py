@@ -17,7 +17,7 @@ from aiodocker.networks import DockerNetwork
 
 import edge_runner
 from edge_training.adapters import docker_config
-from edge_training.identity import digest_of, labels
+from edge_training.identity import digest_of_json, labels
 from edge_training.ports.edge_host import JOB_USER_ID, BlobForward, Limits
 
 NETWORK = "edge-storage"
@@ -97,7 +97,7 @@ async def create_network(docker: aiodocker.Docker) -> bool:
         "Internal": True,
         "Options": {
             "com.docker.network.bridge.inhibit_ipv4": "true",
-            "com.docker.network.bridge.name": f"edge-{digest_of(data_root)[:10]}",
+            "com.docker.network.bridge.name": f"edge-{digest_of_json(data_root)[:10]}",
         },
         "CheckDuplicate": True,
         "Labels": labels(role="storage-network"),
@@ -166,7 +166,7 @@ async def start_forwarder(docker: aiodocker.Docker, network: DockerNetwork, name
 def forwarder_name(forward: BlobForward) -> str:
     """One forwarder per blob store, image and release: whatever it is made of names it."""
     made_of = {"host": forward.host, "config": forwarder_config(forward)}
-    return f"{FORWARDER_PREFIX}{digest_of(made_of)[:12]}"
+    return f"{FORWARDER_PREFIX}{digest_of_json(made_of)[:12]}"
 
 
 def forwarder_config(forward: BlobForward) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge_training.identity import code_digest, digest_of, read_code, step_key
+from edge_training.identity import code_digest, digest_of_json, read_code, step_key
 from edge_training.jobs import RUNNER_FOLDER, EdgeJob
 from edge_training.ports.edge_host import Limits
 from edge_training.run import PipelineRun
@@ -18,7 +18,7 @@ def job(run: PipelineRun, data_digest: str) -> EdgeJob:
     key = step_key(
         "validate",
         data_digest=data_digest,
-        contract=digest_of(contract),
+        contract=digest_of_json(contract),
         runner=code_digest(read_code(RUNNER_FOLDER)),
         training_image=run.training_image,
     )

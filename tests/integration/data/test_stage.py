@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from edge_runner.manifest import Manifest, ManifestBlob, digest_of
+from edge_runner.manifest import Manifest, ManifestBlob, digest_of_manifest
 from edge_runner.protocol import StepError
 
 
@@ -104,7 +104,7 @@ def test_blob_of_another_size_than_the_manifests_is_refused(box):
     pinned = ManifestBlob("day=1/a", 4, etag, None, "day=1/", "train")
     content = Manifest(box.client.container_name, (pinned,)).encode()
     (box.dirs.inputs / "snapshot/manifest.json").write_bytes(content)
-    error = refusal(box, digest_of(content))
+    error = refusal(box, digest_of_manifest(content))
     assert error.kind == "DataCorrupt"
     assert "'day=1/a' has 3 bytes, expected 4" in error.message
 
@@ -119,7 +119,7 @@ def test_name_that_would_leave_the_view_is_refused_before_anything_is_read(box):
     pinned = ManifestBlob("day=1/../../../outside", 3, "0x1", None, "day=1/", "train")
     content = Manifest(box.client.container_name, (pinned,)).encode()
     (box.dirs.inputs / "snapshot/manifest.json").write_bytes(content)
-    error = refusal(box, digest_of(content))
+    error = refusal(box, digest_of_manifest(content))
     assert error.kind == "DataRejected"
     assert "cannot be a file on the site" in error.message
 

@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_runner.manifest import ManifestBlob, decode_manifest, digest_of, make_manifest, require_safe_names
+from edge_runner.manifest import (
+    ManifestBlob,
+    decode_manifest,
+    digest_of_manifest,
+    make_manifest,
+    require_safe_names,
+)
 from edge_runner.protocol import StepError
 
 
@@ -35,26 +41,26 @@ def test_spelling_is_canonical_json_so_that_digests_stay_the_same_between_releas
 @pytest.mark.parametrize("change", [{"size": 4}, {"etag": "0x2"}, {"md5": "y=="}, {"split": "holdout"}])
 def test_any_change_of_a_blob_changes_the_digest(change):
     one, other = make_manifest("box", [blob("a")]), make_manifest("box", [blob("a", **change)])
-    assert digest_of(one.encode()) != digest_of(other.encode())
+    assert digest_of_manifest(one.encode()) != digest_of_manifest(other.encode())
 
 
 def test_what_was_written_is_read_back():
     manifest = make_manifest("box", [blob("a"), blob("b", md5="x==")])
     content = manifest.encode()
-    assert decode_manifest(content, digest_of(content)) == manifest
+    assert decode_manifest(content, digest_of_manifest(content)) == manifest
 
 
 def test_manifest_with_another_digest_is_refused():
     content = make_manifest("box", [blob("a")]).encode()
     with pytest.raises(StepError, match="clear the run from snapshot_data") as caught:
-        decode_manifest(content.replace(b"0x1", b"0x2"), digest_of(content))
+        decode_manifest(content.replace(b"0x1", b"0x2"), digest_of_manifest(content))
     assert caught.value.kind == "DataChanged"
 
 
 def test_manifest_of_another_version_names_both():
     content = json.dumps({"version": 2, "container": "box", "blobs": []}).encode()
     with pytest.raises(StepError, match="version 2, expected 1") as caught:
-        decode_manifest(content, digest_of(content))
+        decode_manifest(content, digest_of_manifest(content))
     assert caught.value.kind == "ProtocolMismatch"
 
 

@@ -63,7 +63,7 @@ def test_the_same_files_give_the_same_layer_in_any_store(tmp_path):
 def test_digest_and_size_are_those_of_the_bytes(layer):
     content = b"".join(layer.open())
 
-    assert image_layer.digest_of([content]) == (layer.digest, layer.size_bytes)
+    assert image_layer.digest_and_size([content]) == (layer.digest, layer.size_bytes)
 
 
 def test_the_configuration_is_the_bases_with_layer_and_labels(layer):
@@ -105,7 +105,7 @@ def test_the_manifest_keeps_the_bases_format(layer, media_type, layer_type):
         *BASE_MANIFEST["layers"],
         {"mediaType": layer_type, "digest": layer.digest, "size": layer.size_bytes},
     ]
-    assert manifest.digest == image_layer.digest_of([manifest.content])[0]
+    assert manifest.digest == image_layer.digest_and_size([manifest.content])[0]
 
 
 def test_the_variant_of_the_platform_is_chosen():

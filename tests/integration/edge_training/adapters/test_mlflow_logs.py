@@ -12,7 +12,7 @@ from tests.faults import cutting_proxy
 from tests.mlflow_runs import runs_on
 from tests.standins.troubled_proxy import troubled_proxy
 
-from edge_training.adapters.mlflow_logs import MlflowLogArchive, digest_of
+from edge_training.adapters.mlflow_logs import MlflowLogArchive, digest_of_file
 from edge_training.adapters.mlflow_session import MlflowSession
 from edge_training.errors import ModelRegistryRefused, ModelRegistryUnavailable
 
@@ -45,7 +45,7 @@ def held(url: str, name: str, directory: Path) -> str:
     copy = MlflowSession(url).call(
         lambda client: client.download_artifacts(run.run_id, "logs/output.log", str(directory))
     )
-    return digest_of(Path(copy))
+    return digest_of_file(Path(copy))
 
 
 def test_a_log_of_100_mb_arrives_whole(site, name, log_file, tmp_path):
@@ -64,7 +64,7 @@ def test_a_log_that_is_there_is_not_sent_again(mlflow_address, name, log_file):
 
     with cutting_proxy(mlflow_address, after_bytes=2**18, cuts=1) as proxy:
         archive = MlflowLogArchive(MlflowSession(f"http://{proxy.address}", patience_s=0))
-        assert archive.attach(name, KEY, log_file) == digest_of(log_file)
+        assert archive.attach(name, KEY, log_file) == digest_of_file(log_file)
         assert proxy.cuts == 1
 
 
@@ -73,7 +73,7 @@ def test_an_upload_that_is_cut_half_way_is_repeated(mlflow_address, name, log_fi
         digest = MlflowLogArchive(MlflowSession(f"http://{proxy.address}")).attach(name, KEY, log_file)
         assert proxy.cuts == 0
 
-    assert digest == digest_of(log_file) == held(url_of(mlflow_address), name, tmp_path / "copy")
+    assert digest == digest_of_file(log_file) == held(url_of(mlflow_address), name, tmp_path / "copy")
 
 
 def test_another_log_of_the_same_length_replaces_the_one_that_is_there(site, name, log_file, tmp_path):
@@ -81,9 +81,9 @@ def test_another_log_of_the_same_length_replaces_the_one_that_is_there(site, nam
     archive.attach(name, KEY, log_file)
     log_file.write_bytes(log_file.read_bytes()[::-1])
 
-    assert archive.attach(name, KEY, log_file) == digest_of(log_file)
+    assert archive.attach(name, KEY, log_file) == digest_of_file(log_file)
 
-    assert held(site.mlflow_url, name, tmp_path / "copy") == digest_of(log_file)
+    assert held(site.mlflow_url, name, tmp_path / "copy") == digest_of_file(log_file)
 
 
 def test_a_log_without_a_digest_was_left_by_a_crash_and_is_sent_again(site, name, log_file, tmp_path):
@@ -97,7 +97,7 @@ def test_a_log_without_a_digest_was_left_by_a_crash_and_is_sent_again(site, name
 
     MlflowLogArchive(session).attach(name, KEY, log_file)
 
-    assert held(site.mlflow_url, name, tmp_path / "copy") == digest_of(log_file)
+    assert held(site.mlflow_url, name, tmp_path / "copy") == digest_of_file(log_file)
 
 
 def test_a_server_in_trouble_is_waited_for(site, name, log_file):

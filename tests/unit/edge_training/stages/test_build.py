@@ -10,7 +10,7 @@ from tests.fakes.image_registry import InMemoryImageRegistry
 
 from edge_runner.protocol import canonical_json
 from edge_training.errors import BadRequest
-from edge_training.image_layer import DOCKER_LIST, OCI_INDEX, OCI_MANIFEST, bytes_blob, digest_of
+from edge_training.image_layer import DOCKER_LIST, OCI_INDEX, OCI_MANIFEST, bytes_blob, digest_and_size
 from edge_training.image_reference import ImageReference
 from edge_training.ports.image_registry import Manifest
 from edge_training.stages.build import build
@@ -46,7 +46,7 @@ def runtime(images) -> str:
 
 def as_manifest(value, media_type) -> Manifest:
     content = canonical_json(value)
-    return Manifest(content, media_type, digest_of([content])[0])
+    return Manifest(content, media_type, digest_and_size([content])[0])
 
 
 def build_image(images, bundle, runtime):

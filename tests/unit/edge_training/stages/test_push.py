@@ -8,12 +8,12 @@ from tests.fakes.image_registry import InMemoryImageRegistry
 from tests.fakes.model_registry import InMemoryModelRegistry
 
 from edge_training.errors import ImageMissing
-from edge_training.image_layer import OCI_MANIFEST, digest_of
+from edge_training.image_layer import OCI_MANIFEST, digest_and_size
 from edge_training.ports.image_registry import Manifest
 from edge_training.ports.model_registry import Registration
 from edge_training.stages.push import push
 
-MANIFEST = Manifest(b"{}", OCI_MANIFEST, digest_of([b"{}"])[0])
+MANIFEST = Manifest(b"{}", OCI_MANIFEST, digest_and_size([b"{}"])[0])
 
 
 @pytest.fixture
