@@ -30,6 +30,13 @@ CODE_SIZE_BYTES = 64 * 2**20
 LONGEST_LINE_CHARS = 2**23
 """More than the longest line that the runner shows, every byte of it escaped."""
 RUNNING_STATES = ("running", "paused", "restarting")
+LONG_LIVED = {
+    "RestartPolicy": {"Name": "unless-stopped"},
+    "LogConfig": {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}},
+}
+"""What a container that runs for months has beside its sandbox. Of a job's log nothing may be missing; of
+theirs the end will do.
+"""
 
 
 def job_config(
@@ -71,9 +78,10 @@ def service_config(spec: ServiceSpec) -> dict[str, Any]:
     """The body of `containers/create` for a model service, published on the VM's loopback address only."""
     port = f"{spec.container_port}/tcp"
     binding = {"HostIp": LOOPBACK, "HostPort": str(spec.host_port) if spec.host_port else ""}
-    host_config = sandbox(spec.limits) | {
+    host_config = {
+        **sandbox(spec.limits),
+        **LONG_LIVED,
         "PortBindings": {port: [binding]},
-        "RestartPolicy": {"Name": "unless-stopped"},
         "Tmpfs": {"/tmp": f"rw,nosuid,nodev,size={spec.limits.scratch_bytes}"},
     }
     return {

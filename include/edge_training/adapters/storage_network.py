@@ -180,7 +180,8 @@ def forwarder_config(forward: BlobForward) -> dict[str, Any]:
         "User": f"{JOB_USER_ID}:{JOB_USER_ID}",
         "Labels": labels(role="storage-forwarder"),
         "HostConfig": docker_config.sandbox(FORWARDER_LIMITS)
-        | {"NetworkMode": "bridge", "ExtraHosts": extra_hosts, "RestartPolicy": {"Name": "unless-stopped"}},
+        | docker_config.LONG_LIVED
+        | {"NetworkMode": "bridge", "ExtraHosts": extra_hosts},
     }
 
 

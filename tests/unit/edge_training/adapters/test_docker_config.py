@@ -44,6 +44,12 @@ def test_no_container_of_ours_may_do_more_than_its_work(config):
     assert f"size={2**21}" in host["Tmpfs"]["/tmp"]
 
 
+def test_the_log_of_a_service_is_bounded_and_that_of_a_job_is_whole():
+    service = docker_config.service_config(SERVICE)["HostConfig"]["LogConfig"]
+    assert service == {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}
+    assert job_config()["HostConfig"]["LogConfig"] == {"Type": "json-file", "Config": {}}
+
+
 def test_a_job_has_no_network_unless_one_is_named():
     assert job_config()["HostConfig"]["NetworkMode"] == "none"
     assert job_config(network="edge-storage")["HostConfig"]["NetworkMode"] == "edge-storage"
@@ -113,6 +119,7 @@ def shown(**state) -> dict:
         ("exited", "exited"),
         ("dead", "dead"),
         ("removing", "dead"),
+        ("unheard", "dead"),
     ],
 )
 def test_every_state_of_docker_is_one_of_ours(docker, ours):

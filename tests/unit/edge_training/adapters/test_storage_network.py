@@ -31,6 +31,7 @@ def test_the_forwarder_listens_where_the_endpoint_is_and_dials_one_address():
     assert config["Cmd"][3:] == ["443", "10.0.0.4", "443"]
     assert config["HostConfig"]["CapDrop"] == ["ALL"]
     assert config["HostConfig"]["RestartPolicy"] == {"Name": "unless-stopped"}
+    assert config["HostConfig"]["LogConfig"]["Config"] == {"max-size": "10m", "max-file": "3"}
 
 
 @pytest.mark.parametrize("change", [{"host": "other.test"}, {"port": 8443}, {"address": "10.0.0.5"}])
