@@ -65,7 +65,7 @@ class Dirs:
     inputs: Path = Path(INPUTS_DIR)
     """Job volumes of earlier steps, read-only, one directory each."""
     code: Path = Path(CODE_DIR)
-    """What arrived on standard input."""
+    """The step's code, its request and its secrets, in memory."""
 
 
 @dataclass

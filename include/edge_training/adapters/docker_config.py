@@ -24,6 +24,7 @@ from edge_training.ports.edge_host import (
     LogLine,
     Mount,
     ServiceSpec,
+    Status,
 )
 
 CODE_SIZE_BYTES = 64 * 2**20
@@ -42,7 +43,7 @@ theirs the end will do.
 def job_config(
     spec: ContainerSpec, mount_sources: Mapping[Mount, str], network: str, extra_hosts: list[str]
 ) -> dict[str, Any]:
-    """The body of `containers/create` for an edge job: a sandbox that reads its work from standard input.
+    """The body of `containers/create` for an edge job: a sandbox that reads its secrets from standard input.
 
     Args:
         spec: The job.
@@ -131,18 +132,13 @@ def mount_config(mount: Mount, source: str | None) -> dict[str, Any]:
 def container_state(shown: Mapping[str, Any]) -> ContainerState:
     """What `containers/{id}/json` says, in our words."""
     state = shown["State"]
-    status = state["Status"]
     bindings = [
         binding for found in (shown["NetworkSettings"].get("Ports") or {}).values() for binding in found or []
     ]
     return ContainerState(
         id=shown["Id"],
         name=shown["Name"].lstrip("/"),
-        status="running"
-        if status in RUNNING_STATES
-        else "dead"
-        if status in ("dead", "removing")
-        else status,
+        status=status_of(state["Status"]),
         exit_code=state["ExitCode"],
         out_of_memory=state["OOMKilled"],
         image=shown["Config"]["Image"],
@@ -150,6 +146,18 @@ def container_state(shown: Mapping[str, Any]) -> ContainerState:
         memory_limit_bytes=shown["HostConfig"]["Memory"],
         host_port=int(bindings[0]["HostPort"]) if bindings else None,
     )
+
+
+def status_of(said: str) -> Status:
+    """Docker's word for what a container does, in ours."""
+    if said in RUNNING_STATES:
+        return "running"
+    return "created" if said == "created" else "exited" if said == "exited" else "dead"
+
+
+def moment(stamp: str) -> datetime:
+    """Docker's RFC 3339 stamp, to the microsecond."""
+    return datetime.fromisoformat(stamp)
 
 
 def unix_time(stamp: str) -> str:

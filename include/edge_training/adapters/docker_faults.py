@@ -14,9 +14,12 @@ import asyncssh
 
 from edge_training.adapters.ssh import SshTarget, told
 from edge_training.errors import (
+    BadRequest,
     DiskFull,
     EdgeError,
+    ImageMissing,
     JobInterrupted,
+    RegistryUnavailable,
     SiteFailing,
     SiteNotReady,
     SiteRefused,
@@ -28,6 +31,13 @@ PORT_TAKEN = re.compile(r"port is already allocated|address already in use")
 READ_ONLY = re.compile(r"^(?!.*OCI runtime).*read-only file system", re.IGNORECASE | re.DOTALL)
 """The VM's disk; the runtime says the same of a container's own file system."""
 NO_SPACE = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
+OUT_OF_REACH = re.compile(
+    r"dial tcp|no such host|connection (refused|reset)|timeout|deadline exceeded|EOF"
+    r"|50[0234] |Internal Server Error|Bad Gateway|Service Unavailable|toomanyrequests",
+    re.IGNORECASE,
+)
+"""What Docker says when the registry, not the request, is at fault."""
+NO_SUCH_DIRECTORY = "bind source path does not exist"
 NO_CONNECTION_STATUS = 900
 """What aiodocker gives a request that never arrived."""
 GARBAGE = (
@@ -52,6 +62,16 @@ def translated(target: SshTarget) -> Iterator[None]:
         raise not_docker(target, told(error)) from error
     except (aiohttp.ClientError, asyncssh.Error, OSError, TimeoutError) as error:
         raise unreachable(target, told(error)) from None
+
+
+@contextmanager
+def ignored(*statuses: int) -> Iterator[None]:
+    """Take some of Docker's refusals for an answer; a removal that somebody else began is a conflict."""
+    try:
+        yield
+    except aiodocker.DockerError as error:
+        if error.status not in statuses:
+            raise
 
 
 def refusal(target: SshTarget, error: aiodocker.DockerError) -> EdgeError:
@@ -108,3 +128,40 @@ def brief(reason: str) -> str:
     """A reason on one line, as long as a sentence bears."""
     line = " ".join(reason.split())
     return line if len(line) <= LONGEST_REASON else f"{line[:LONGEST_REASON]}..."
+
+
+def pull_failure(reference: str, reason: str) -> EdgeError:
+    """Why a pull failed: a registry out of reach may answer the next try, a refusal will not change."""
+    if NO_SPACE.search(reason):
+        return DiskFull(
+            f"The site's disk has no room for the image {reference} ({reason}); free some, or run "
+            "`maintain_site`."
+        )
+    if OUT_OF_REACH.search(reason):
+        return RegistryUnavailable(
+            f"The site cannot reach the registry of {reference} ({reason}); check the network between them."
+        )
+    return image_missing(reference, reason)
+
+
+def image_missing(reference: str, reason: str) -> ImageMissing:
+    """The one sentence for an image that the site cannot get."""
+    return ImageMissing(
+        f"The site cannot get the image {reference} ({reason}); check the reference and the registry's "
+        "login in its connection."
+    )
+
+
+def directory_missing(name: str, reason: str) -> BadRequest:
+    """The one sentence for a container that shall see a part of a volume which is gone."""
+    return BadRequest(
+        f"The site no longer has what an earlier step left for {name} ({reason}); remove that step's "
+        "container on the site and clear the run from that step on."
+    )
+
+
+def volume_missing(volume: str) -> BadRequest:
+    """The one sentence for an earlier step's volume which is gone."""
+    return BadRequest(
+        f"The site no longer has the volume {volume} of an earlier step; clear the run from that step on."
+    )

@@ -12,7 +12,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import PurePosixPath
@@ -22,13 +21,12 @@ import aiodocker
 from aiodocker.containers import DockerContainer
 from aiodocker.volumes import DockerVolume
 
-from edge_training.adapters.docker_config import RUNNING_STATES
+from edge_training.adapters.docker_config import moment, status_of
 from edge_training.adapters.docker_faults import translated
 from edge_training.adapters.shared_site import joined
 from edge_training.adapters.ssh import SshTarget
 from edge_training.identity import LABEL_PREFIX
 from edge_training.leases import HOLDER_LABEL, LEASE_ROLE
-from edge_training.ports.edge_host import Status
 from edge_training.ports.site_inventory import SiteContainer, SiteImage, SiteVolume
 
 JOB_LABEL = f"{LABEL_PREFIX}.step"
@@ -51,27 +49,6 @@ async def connect(target: SshTarget) -> AsyncIterator[DockerInventory]:
     """
     async with joined(target) as link:
         yield DockerInventory(link.target, link.docker)
-
-
-@dataclass(frozen=True)
-class Everything:
-    """What `containers/json` says of all containers, ours or not: who uses what.
-
-    Attributes:
-        rows: One per container.
-        directories: Volume by its directory on the VM.
-    """
-
-    rows: tuple[DockerContainer, ...]
-    directories: Mapping[PurePosixPath, str]
-
-    def volumes_in_use(self) -> set[str]:
-        """Volumes that any container mounts, whole or in part."""
-        return {volume for row in self.rows for volume in mounted(row["Mounts"], self.directories)}
-
-    def images_in_use(self) -> set[str]:
-        """Images that any container was made of."""
-        return {row["ImageID"] for row in self.rows}
 
 
 class DockerInventory:
@@ -104,14 +81,14 @@ class DockerInventory:
     async def containers(self) -> list[SiteContainer]:
         with translated(self._target):
             ids = [row["Id"] for row in await self._rows() if ours(row["Labels"])]
-            directories = await self._directories()
+            directories = directories_of(await self._volume_rows())
             shown = await asyncio.gather(*(self._shown(found) for found in ids))
         return [detailed(one, directories) for one in shown if one is not None]
 
     async def volumes(self) -> list[SiteVolume]:
         with translated(self._target):
-            in_use = (await self._everything()).volumes_in_use()
-            found = (await self._docker.volumes.list())["Volumes"] or []
+            found = await self._volume_rows()
+            in_use = volumes_in_use(await self._rows(), directories_of(found))
         return [
             SiteVolume(row["Name"], ours(row["Labels"]), moment(row["CreatedAt"]), row["Name"] in in_use)
             for row in found
@@ -121,7 +98,7 @@ class DockerInventory:
     async def images(self) -> list[SiteImage]:
         with translated(self._target):
             found = [row for row in await self._docker.images.list() if ours(row["Labels"])]
-            in_use = (await self._everything()).images_in_use()
+            in_use = images_in_use(await self._rows())
         return [site_image(row, in_use) for row in found]
 
     async def remove_container(self, container_id: str) -> bool:
@@ -133,7 +110,7 @@ class DockerInventory:
     async def remove_image(self, image: SiteImage) -> bool:
         """By its references, the marks last: nothing is forced, and what is left is still marked."""
         with translated(self._target):
-            if image.id in (await self._everything()).images_in_use():
+            if image.id in images_in_use(await self._rows()):
                 return False
         references = [*image.references, *await self._marks(image)]
         gone = [await self._removed(self._docker.images.delete(reference)) for reference in references]
@@ -179,12 +156,8 @@ class DockerInventory:
                     return None  # It went while we looked.
                 raise
 
-    async def _directories(self) -> dict[PurePosixPath, str]:
-        found = (await self._docker.volumes.list())["Volumes"] or []
-        return {PurePosixPath(row["Mountpoint"]): row["Name"] for row in found}
-
-    async def _everything(self) -> Everything:
-        return Everything(tuple(await self._rows()), await self._directories())
+    async def _volume_rows(self) -> list[dict[str, Any]]:
+        return (await self._docker.volumes.list())["Volumes"] or []
 
 
 def listed(row: DockerContainer) -> SiteContainer:
@@ -232,11 +205,19 @@ def site_image(row: Mapping[str, Any], in_use: Collection[str]) -> SiteImage:
     )
 
 
-def status_of(said: str) -> Status:
-    """Docker's word for what a container does, in ours."""
-    if said in RUNNING_STATES:
-        return "running"
-    return "created" if said == "created" else "exited" if said == "exited" else "dead"
+def directories_of(rows: Iterable[Mapping[str, Any]]) -> dict[PurePosixPath, str]:
+    """Volume by its directory on the VM, from the rows of `volumes`."""
+    return {PurePosixPath(row["Mountpoint"]): row["Name"] for row in rows}
+
+
+def volumes_in_use(rows: Iterable[DockerContainer], directories: Mapping[PurePosixPath, str]) -> set[str]:
+    """Volumes that any container mounts, ours or not, whole or in part."""
+    return {volume for row in rows for volume in mounted(row["Mounts"], directories)}
+
+
+def images_in_use(rows: Iterable[DockerContainer]) -> set[str]:
+    """Images that any container was made of, ours or not."""
+    return {row["ImageID"] for row in rows}
 
 
 def mounted(mounts: Iterable[Mapping[str, Any]], directories: Mapping[PurePosixPath, str]) -> set[str]:
@@ -272,8 +253,3 @@ def is_mark(tag: str) -> bool:
 def moment_of_mark(tag: str) -> datetime:
     """When the image was marked."""
     return datetime.strptime(tag.rpartition(":")[2], MARK_TIME).replace(tzinfo=UTC)
-
-
-def moment(stamp: str) -> datetime:
-    """Docker's RFC 3339 stamp, to the microsecond."""
-    return datetime.fromisoformat(stamp)

@@ -1,15 +1,15 @@
 """`EdgeHost` over the Docker Engine API of the site, its socket forwarded through SSH.
 
-One SSH connection and one HTTP client carry everything: no agent, no shell command, no open port on the VM
-beyond sshd.
+One SSH connection carries everything, and one HTTP client whatever is asked of Docker: no agent, no shell
+command, no open port on the VM beyond sshd. Only a service's health is asked for through a port of its own,
+forwarded on the same connection for as long as the question takes.
 """
 
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, asynccontextmanager
 from http import HTTPStatus
 from pathlib import PurePosixPath
 from typing import IO, Any
@@ -17,21 +17,13 @@ from typing import IO, Any
 import aiodocker
 import aiohttp
 
-from edge_training.adapters import docker_config, site_facts
-from edge_training.adapters.docker_faults import NO_SPACE, translated
+from edge_training.adapters import docker_config, docker_faults, site_facts
+from edge_training.adapters.docker_faults import ignored, translated
 from edge_training.adapters.shared_site import joined
 from edge_training.adapters.site_link import SiteLink
 from edge_training.adapters.ssh import LOOPBACK, SshTarget, forwarded_port
-from edge_training.adapters.storage_network import CONFLICT, NETWORK, NOT_FOUND, storage_hosts
-from edge_training.errors import (
-    BadRequest,
-    DiskFull,
-    EdgeError,
-    ImageMissing,
-    JobInterrupted,
-    RegistryUnavailable,
-    SecretsNeeded,
-)
+from edge_training.adapters.storage_network import NETWORK, storage_hosts
+from edge_training.errors import JobInterrupted, SecretsNeeded
 from edge_training.ports.edge_host import (
     ContainerSpec,
     ContainerState,
@@ -46,13 +38,6 @@ STREAM_LIMITS = aiohttp.ClientTimeout(sock_connect=15)
 PROBE_LIMITS = aiohttp.ClientTimeout(total=10)
 DELIVERY_LIMIT_S = 120
 CHUNK_BYTES = 2**18
-OUT_OF_REACH = re.compile(
-    r"dial tcp|no such host|connection (refused|reset)|timeout|deadline exceeded|EOF"
-    r"|50[0234] |Internal Server Error|Bad Gateway|Service Unavailable|toomanyrequests",
-    re.IGNORECASE,
-)
-"""What Docker says when the registry, not the request, is at fault."""
-NO_SUCH_DIRECTORY = "bind source path does not exist"
 
 
 @asynccontextmanager
@@ -89,7 +74,7 @@ class DockerOverSsh:
             try:
                 return docker_config.container_state(await self._container(name).show())
             except aiodocker.DockerError as error:
-                if error.status == NOT_FOUND:
+                if error.status == HTTPStatus.NOT_FOUND:
                     return None
                 raise
 
@@ -105,16 +90,16 @@ class DockerOverSsh:
             try:
                 progress = await self._docker.images.pull(reference, auth=auth)
             except aiodocker.DockerError as error:
-                raise pull_failure(reference, error.message) from None
+                raise docker_faults.pull_failure(reference, error.message) from None
         failed = [str(line["error"]) for line in progress if "error" in line]
         if failed:
-            raise pull_failure(reference, failed[0])
+            raise docker_faults.pull_failure(reference, failed[0])
 
     async def _has_image(self, reference: str) -> bool:
         try:
             await self._docker.images.inspect(reference)
         except aiodocker.DockerError as error:
-            if error.status == NOT_FOUND:
+            if error.status == HTTPStatus.NOT_FOUND:
                 return False
             raise
         return True
@@ -130,15 +115,12 @@ class DockerOverSsh:
         try:
             await self._docker.containers.create(config, name=name)
         except aiodocker.DockerError as error:
-            if error.status == CONFLICT:
+            if error.status == HTTPStatus.CONFLICT:
                 return False
-            if error.status == NOT_FOUND:
-                raise image_missing(str(config["Image"]), error.message) from None
-            if NO_SUCH_DIRECTORY in error.message:
-                raise BadRequest(
-                    f"The site no longer has what an earlier step left for {name} ({error.message}); remove "
-                    "that step's container on the site and clear the run from that step on."
-                ) from None
+            if error.status == HTTPStatus.NOT_FOUND:
+                raise docker_faults.image_missing(str(config["Image"]), error.message) from None
+            if docker_faults.NO_SUCH_DIRECTORY in error.message:
+                raise docker_faults.directory_missing(name, error.message) from None
             raise
         return True
 
@@ -147,11 +129,8 @@ class DockerOverSsh:
         try:
             shown = await (await self._docker.volumes.get(mount.volume)).show()
         except aiodocker.DockerError as error:
-            if error.status == NOT_FOUND:
-                raise BadRequest(
-                    f"The site no longer has the volume {mount.volume} of an earlier step; clear the run "
-                    "from that step on."
-                ) from None
+            if error.status == HTTPStatus.NOT_FOUND:
+                raise docker_faults.volume_missing(mount.volume) from None
             raise
         return str(PurePosixPath(shown["Mountpoint"]) / mount.subpath)
 
@@ -207,11 +186,11 @@ class DockerOverSsh:
                 yield line
 
     async def stop(self, name: str, grace_s: int) -> None:
-        with self._translated(), ignored(NOT_FOUND):
+        with self._translated(), ignored(HTTPStatus.NOT_FOUND):
             await self._container(name).stop(t=grace_s)
 
     async def remove(self, name_or_id: str) -> None:
-        with self._translated(), ignored(NOT_FOUND, CONFLICT):
+        with self._translated(), ignored(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT):
             await self._container(name_or_id).delete(force=True)
 
     async def rename(self, name_or_id: str, new_name: str) -> bool:
@@ -220,7 +199,7 @@ class DockerOverSsh:
                 await self._container(name_or_id).rename(new_name)
             except aiodocker.DockerError as error:
                 # Docker answers 400 where the container has that name already.
-                if error.status not in (NOT_FOUND, CONFLICT, HTTPStatus.BAD_REQUEST):
+                if error.status not in (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.BAD_REQUEST):
                     raise
                 state = await self.inspect(name_or_id)
                 return state is not None and state.name == new_name
@@ -231,7 +210,7 @@ class DockerOverSsh:
             try:
                 archive = await self._container(name).get_archive(path)
             except aiodocker.DockerError as error:
-                if error.status == NOT_FOUND:
+                if error.status == HTTPStatus.NOT_FOUND:
                     return None
                 raise
             content: IO[bytes] | None = archive.extractfile(archive.getmembers()[0])
@@ -242,7 +221,7 @@ class DockerOverSsh:
             try:
                 archive = await self._container(name).get_archive(path)
             except aiodocker.DockerError as error:
-                if error.status == NOT_FOUND:
+                if error.status == HTTPStatus.NOT_FOUND:
                     return {}
                 raise
             return dict(docker_config.files_of(archive))
@@ -293,35 +272,3 @@ class DockerOverSsh:
 
     def _translated(self) -> AbstractContextManager[None]:
         return translated(self._target)
-
-
-@contextmanager
-def ignored(*statuses: int) -> Iterator[None]:
-    """Take some of Docker's refusals for an answer; a removal that somebody else began is a conflict."""
-    try:
-        yield
-    except aiodocker.DockerError as error:
-        if error.status not in statuses:
-            raise
-
-
-def pull_failure(reference: str, reason: str) -> EdgeError:
-    """Why a pull failed: a registry out of reach may answer the next try, a refusal will not change."""
-    if NO_SPACE.search(reason):
-        return DiskFull(
-            f"The site's disk has no room for the image {reference} ({reason}); free some, or run "
-            "`maintain_site`."
-        )
-    if OUT_OF_REACH.search(reason):
-        return RegistryUnavailable(
-            f"The site cannot reach the registry of {reference} ({reason}); check the network between them."
-        )
-    return image_missing(reference, reason)
-
-
-def image_missing(reference: str, reason: str) -> ImageMissing:
-    """The one sentence for an image that the site cannot get."""
-    return ImageMissing(
-        f"The site cannot get the image {reference} ({reason}); check the reference and the registry's "
-        "login in its connection."
-    )

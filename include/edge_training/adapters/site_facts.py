@@ -10,6 +10,7 @@ from typing import Any
 
 import aiodocker
 
+from edge_training.adapters.docker_config import moment
 from edge_training.adapters.vm_files import VmFiles
 from edge_training.ports.site_facts import SiteFacts
 
@@ -80,6 +81,4 @@ def skew_s(system_time: str, asked: datetime, answered: datetime) -> float:
         asked: Our clock before the question.
         answered: Our clock after the answer.
     """
-    whole, zone = re.split(r"(?=Z$|[+-]\d\d:\d\d$)", system_time, maxsplit=1)
-    shown = datetime.fromisoformat(whole[: len("2026-01-01T00:00:00.000000")] + zone.replace("Z", "+00:00"))
-    return (shown - (asked + (answered - asked) / 2)).total_seconds()
+    return (moment(system_time) - (asked + (answered - asked) / 2)).total_seconds()

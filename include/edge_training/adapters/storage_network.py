@@ -8,7 +8,7 @@ import asyncio
 import ipaddress
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,6 @@ NETWORK = "edge-storage"
 FORWARDER_PREFIX = "edge-storage-"
 UPSTREAM_NAME = "blob-store.upstream"
 HOST_GATEWAY = "host-gateway"
-CONFLICT = 409
-NOT_FOUND = 404
 BRIDGE_TAKEN = "networks have same bridge name"
 NOT_CONNECTED = "is not connected to"
 NETWORK_LIMIT_S = 10.0
@@ -51,7 +49,7 @@ async def create_forwarder(docker: aiodocker.Docker, forward: BlobForward, name:
     try:
         await docker.containers.create(forwarder_config(forward), name=name)
     except aiodocker.DockerError as error:
-        if error.status != CONFLICT:
+        if error.status != HTTPStatus.CONFLICT:
             raise
 
 
@@ -77,7 +75,7 @@ async def ensure_network(docker: aiodocker.Docker) -> DockerNetwork:
 async def networks(docker: aiodocker.Docker) -> list[DockerNetwork]:
     """The networks that have the storage network's name, the oldest first."""
     rows = await docker.networks.list(filters={"name": [f"^{NETWORK}$"]})
-    rows.sort(key=lambda row: (datetime.fromisoformat(row["Created"]), row["Id"]))
+    rows.sort(key=lambda row: (docker_config.moment(row["Created"]), row["Id"]))
     return [DockerNetwork(docker, row["Id"]) for row in rows]
 
 
@@ -105,7 +103,7 @@ async def create_network(docker: aiodocker.Docker) -> bool:
     try:
         await docker.networks.create(config)
     except aiodocker.DockerError as error:
-        if error.status != CONFLICT and BRIDGE_TAKEN not in error.message:
+        if error.status != HTTPStatus.CONFLICT and BRIDGE_TAKEN not in error.message:
             raise
         return False
     return True
@@ -141,7 +139,7 @@ def ignored_when_gone() -> Iterator[None]:
     try:
         yield
     except aiodocker.DockerError as error:
-        if error.status != NOT_FOUND and NOT_CONNECTED not in error.message:
+        if error.status != HTTPStatus.NOT_FOUND and NOT_CONNECTED not in error.message:
             raise
 
 

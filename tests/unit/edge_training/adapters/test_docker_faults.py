@@ -10,7 +10,7 @@ import aiohttp
 import asyncssh
 import pytest
 
-from edge_training.adapters.docker_faults import LONGEST_REASON, translated
+from edge_training.adapters.docker_faults import LONGEST_REASON, pull_failure, translated
 from edge_training.adapters.ssh import SshTarget
 from edge_training.errors import (
     DiskFull,
@@ -22,6 +22,7 @@ from edge_training.errors import (
     SiteUnreachable,
 )
 
+IMAGE = f"registry.example/edge/training@sha256:{'1' * 64}"
 TARGET = SshTarget("vm.test", 22, "edge", "KEY", "ssh-ed25519 AAAA", "/run/docker.sock")
 READ_ONLY = "open /var/lib/docker/containers/1/hosts: read-only file system"
 NO_MOUNTPOINT = "OCI runtime create failed: runc create failed: mkdir /data: read-only file system"
@@ -73,3 +74,26 @@ def test_a_sentence_stays_one_line_whatever_docker_says():
 
 def test_an_error_of_ours_keeps_its_kind():
     assert type(meaning(JobInterrupted("again"))) is JobInterrupted
+
+
+@pytest.mark.parametrize(
+    ("reason", "retryable"),
+    [
+        ('Get "https://registry.example/v2/": dial tcp 10.0.0.1:443: connect: connection refused', True),
+        ("net/http: TLS handshake timeout", True),
+        ("received unexpected HTTP status: 503 Service Unavailable", True),
+        ('Head "https://registry.example/v2/": no basic auth credentials', False),
+        ("manifest for registry.example/edge/training@sha256:11 not found: manifest unknown", False),
+    ],
+)
+def test_only_a_registry_out_of_reach_is_tried_again(reason, retryable):
+    error = pull_failure(IMAGE, reason)
+    assert error.retryable is retryable
+    assert IMAGE in str(error)
+    assert reason in str(error)
+
+
+def test_a_pull_that_fills_the_disk_asks_for_room():
+    error = pull_failure(IMAGE, "write /var/lib/docker/tmp/x: no space left on device")
+    assert isinstance(error, DiskFull)
+    assert "no room for the image" in str(error)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
-import pytest
-
 from edge_training.adapters.docker_inventory import (
     detailed,
     is_mark,
@@ -15,7 +13,6 @@ from edge_training.adapters.docker_inventory import (
     mounted,
     ours,
     site_image,
-    status_of,
 )
 
 VOLUMES = PurePosixPath("/var/lib/docker/volumes")
@@ -41,23 +38,6 @@ def test_only_labels_of_ours_count_and_lose_their_prefix():
         "step": "train"
     }
     assert ours(None) == {}
-
-
-@pytest.mark.parametrize(
-    ("said", "meant"),
-    [
-        ("created", "created"),
-        ("running", "running"),
-        ("paused", "running"),
-        ("restarting", "running"),
-        ("exited", "exited"),
-        ("dead", "dead"),
-        ("removing", "dead"),
-        ("unheard", "dead"),
-    ],
-)
-def test_every_state_has_a_meaning(said, meant):
-    assert status_of(said) == meant
 
 
 def test_a_directory_in_a_volume_is_a_use_of_that_volume_and_of_no_other():
