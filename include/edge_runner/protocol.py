@@ -144,7 +144,7 @@ def read_message(raw: bytes, origin: str) -> dict[str, Any]:
     try:
         message = json.loads(raw)
         version = message["protocol"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise StepError(
             "ProtocolMismatch",
             f"{origin} is no message of protocol {PROTOCOL}; clear the task to run the step again.",

@@ -16,6 +16,8 @@ from edge_training.ports.edge_host import ContainerState, EdgeHost
 
 RESULT_PATH = f"{protocol.JOB_DIR}/{protocol.RESULT_NAME}"
 ENDING_PATH = f"{protocol.JOB_DIR}/{protocol.ENDING_NAME}"
+ASKED_LINES = 10 * LAST_LINES
+"""More than are shown: points of metrics lie between them."""
 SIGNALS = {137: "SIGKILL", 143: "SIGTERM", 255: "the end of its VM or Docker daemon"}
 """Exit codes that say that somebody else ended the container; 255 is Docker's for one it finds dead."""
 
@@ -57,7 +59,7 @@ async def phase(host: EdgeHost, state: ContainerState | None) -> Phase:
         return "failed"
     if state.exit_code == protocol.EXIT_SUCCEEDED:
         return "succeeded" if result and result["outcome"] == "succeeded" else "failed"
-    return "interrupted" if isinstance(failure(state, result, []), errors.JobInterrupted) else "failed"
+    return "interrupted" if isinstance(evident_failure(state, result), errors.JobInterrupted) else "failed"
 
 
 async def collect(host: EdgeHost, name: str) -> dict[str, Any]:
@@ -74,7 +76,7 @@ async def collect(host: EdgeHost, name: str) -> dict[str, Any]:
     result = await read_result(host, name)
     if state.exit_code == protocol.EXIT_SUCCEEDED and result is not None and result["outcome"] == "succeeded":
         return dict(result["value"])
-    raise failure(state, result, await last_lines(host, name))
+    raise evident_failure(state, result) or failure_by_lines(state, await last_lines(host, name))
 
 
 async def existing(host: EdgeHost, name: str) -> ContainerState:
@@ -95,7 +97,7 @@ async def read_result(host: EdgeHost, name: str) -> dict[str, Any] | None:
     """The result message, or None when the container left none.
 
     Raises:
-        ProtocolMismatch: The result is of another protocol version.
+        ProtocolMismatch: The result is of another protocol version, or tells no end.
     """
     return decode_result(await host.read_file(name, RESULT_PATH))
 
@@ -105,22 +107,47 @@ def decode_result(raw: bytes | None) -> dict[str, Any] | None:
     if raw is None:
         return None
     try:
-        return protocol.read_message(raw, "the job's result")
+        result = protocol.read_message(raw, "the job's result")
     except protocol.StepError as error:
         raise errors.ProtocolMismatch(error.message) from None
+    if not tells_an_end(result):
+        raise errors.ProtocolMismatch(
+            "The job's result does not tell how its step ended; clear the task to run the step again."
+        )
+    return result
+
+
+def tells_an_end(result: Mapping[str, Any]) -> bool:
+    """Whether a result has an outcome and the fields that go with it; a script may have written it."""
+    match result:
+        case {"outcome": "succeeded", "value": dict()}:
+            return True
+        case {"outcome": "refused", "error": {"kind": str(), "message": str(), "details": dict()}}:
+            return True
+    return False
 
 
 async def read_ending(host: EdgeHost, name: str) -> Ending | None:
-    """What the runner wrote down of the step's last end, or None when it could not."""
-    raw = await host.read_file(name, ENDING_PATH)
-    if raw is None:
+    """What the runner wrote down of the step's last end, where a script may write as well; None when there
+    is nothing, or what makes no sense.
+    """
+    try:
+        written = json.loads(await host.read_file(name, ENDING_PATH) or b"null")
+    except (ValueError, RecursionError):
         return None
-    written = json.loads(raw)
-    return Ending(written["log"]["size_bytes"], written["log"]["sha256"], written["memory_peak_bytes"])
+    match written:
+        case {
+            "log": {"size_bytes": int(size), "sha256": str(digest)},
+            "memory_peak_bytes": int() | None as peak,
+        }:
+            return Ending(size, digest, peak)
+    return None
 
 
-def failure(state: ContainerState, result: Mapping[str, Any] | None, last: list[str]) -> errors.EdgeError:
-    """Name the reason for a container's bad end, most certain evidence first."""
+def evident_failure(state: ContainerState, result: Mapping[str, Any] | None) -> errors.EdgeError | None:
+    """Name the reason for a container's bad end, most certain evidence first; None when only its last lines
+    may tell.
+    """
     verdict = verdict_of(state, result)
     if state.out_of_memory and not isinstance(verdict, errors.OutOfMemory):
         limit_mib = state.memory_limit_bytes // 2**20
@@ -139,6 +166,11 @@ def failure(state: ContainerState, result: Mapping[str, Any] | None, last: list[
         return errors.JobInterrupted(
             f"The input of {state.name} did not arrive whole; the next try delivers it again."
         )
+    return None
+
+
+def failure_by_lines(state: ContainerState, last: list[str]) -> errors.EdgeError:
+    """Name the reason for a bad end without a verdict by what the container wrote last."""
     if state.exit_code == protocol.EXIT_DISK_FULL:
         return errors.DiskFull(f"{state.name}: {last[-1] if last else 'its disk is full.'}")
     tail = "\n".join(last)
@@ -158,8 +190,8 @@ def verdict_of(state: ContainerState, result: Mapping[str, Any] | None) -> error
 
 async def last_lines(host: EdgeHost, name: str) -> list[str]:
     """The last lines of a job or service, as people read them."""
-    lines = [line.text async for line in host.logs(name, since="", follow=False)]
-    return [shown for shown in map(as_text, lines) if shown is not None][-LAST_LINES:]
+    shown = [as_text(line.text) for line in await host.tail(name, ASKED_LINES)]
+    return [text for text in shown if text is not None][-LAST_LINES:]
 
 
 def as_text(docker_line: str) -> str | None:

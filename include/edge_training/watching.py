@@ -9,7 +9,8 @@ lies: a power cut takes the end of the raw log, and its places are given again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
@@ -54,6 +55,10 @@ class Cursor:
 START = Cursor()
 
 
+class Gap(Exception):
+    """Output is missing between what was seen and what Docker's log shows."""
+
+
 async def watch(
     host: EdgeHost, name: str, owner: Owner, cursor: Cursor, sink: Sink, most_restarts: int
 ) -> AsyncGenerator[Cursor, None]:
@@ -76,16 +81,16 @@ async def watch(
     """
     while True:
         await in_turn(partial(first_start, host, name, owner), sink)
-        async for reached in follow(host, name, cursor, sink):
-            cursor = reached
-            yield cursor
+        async with aclosing(follow(host, name, cursor, sink)) as followed:
+            async for cursor in followed:
+                yield cursor
         state = await existing(host, name)
         found = await phase(host, state)
         if found == "created" and lifecycle.reads_input(state):
             raise secrets_needed(state)  # the line was lost while they were delivered
         if found not in ("interrupted", "running"):
             return
-        if state.status == "exited":
+        if found == "interrupted":
             await in_turn(partial(restart, host, state, owner, most_restarts, sink), sink)
 
 
@@ -142,7 +147,7 @@ def secrets_needed(state: ContainerState) -> errors.SecretsNeeded:
     )
 
 
-async def follow(host: EdgeHost, name: str, cursor: Cursor, sink: Sink) -> AsyncIterator[Cursor]:
+async def follow(host: EdgeHost, name: str, cursor: Cursor, sink: Sink) -> AsyncGenerator[Cursor, None]:
     """Pass a job's lines on, once each, until its container has ended.
 
     Args:
@@ -157,22 +162,48 @@ async def follow(host: EdgeHost, name: str, cursor: Cursor, sink: Sink) -> Async
     state = await existing(host, name)
     cursor = cursor if cursor.container == state.id else Cursor(state.id)
     yield cursor
-    complete, running, whole = False, True, cursor.stamp == ""
-    while not complete:
-        complete, news = True, cursor.place is None
-        async for line in host.logs(name, "" if whole else cursor.stamp, follow=running):
+    if cursor.stamp:
+        with suppress(Gap):
+            async with aclosing(read(host, name, cursor.stamp, cursor, sink)) as reading:
+                async for cursor in reading:
+                    yield cursor
+            await host.wait(name)
+            if not await is_behind(host, name, cursor):
+                return
+    async with aclosing(read(host, name, "", cursor, sink)) as reading:
+        async for cursor in reading:
+            yield cursor
+    await host.wait(name)
+
+
+async def read(
+    host: EdgeHost, name: str, since: str, cursor: Cursor, sink: Sink
+) -> AsyncGenerator[Cursor, None]:
+    """Read Docker's log once, to the end of the container, and pass on what is new.
+
+    Args:
+        host: The site.
+        name: The job's container.
+        since: Docker's time to begin at; empty for the log's start.
+        cursor: What was seen.
+        sink: Takes what the job says.
+
+    Yields:
+        How far it was followed, after each line.
+
+    Raises:
+        Gap: Output from before `since` has not been seen.
+    """
+    news = cursor.place is None
+    async with aclosing(host.logs(name, since)) as lines:
+        async for line in lines:
             frame = frames.decode(line.text)
-            if is_gap(frame, cursor) and not whole:
-                complete = False
-                break
+            if since and is_gap(frame, cursor):
+                raise Gap
             if news or not is_old(frame, cursor):
                 cursor = pass_on(line, frame, cursor, sink)
             news = news or is_last_seen(line, frame, cursor)
             yield cursor
-        if complete:
-            await host.wait(name)
-            running, complete = False, whole or not await is_behind(host, name, cursor)
-        whole = True
 
 
 def is_gap(frame: Frame, cursor: Cursor) -> bool:

@@ -65,7 +65,7 @@ async def finished(world: World, job: EdgeJob, owner: Owner = OWNER) -> list[str
 async def running(world: World, job: EdgeJob, owner: Owner = OWNER) -> None:
     """Start a job and wait for its script's first line."""
     await ensure_started(world.host, job, owner)
-    async for line in world.host.logs(job.name, "", follow=True):
+    async for line in world.host.logs(job.name, ""):
         if as_text(line.text) == "started":
             return
 
@@ -231,6 +231,14 @@ async def test_a_directory_that_is_not_there_names_the_remedy(world):
         _ = [chunk async for chunk in world.host.stream_directory(job.name, f"{JOB_DIR}/model")]
 
 
+async def test_the_last_lines_are_the_end_of_the_log(world):
+    job = world.job(SUCCEEDS)
+    await finished(world, job)
+    everything = [line async for line in world.host.logs(job.name, "")]
+    assert await world.host.tail(job.name, 1) == everything[-1:]
+    assert await world.host.tail(job.name, 1000) == everything
+
+
 async def test_a_stopped_job_counts_as_interrupted(world):
     job = world.job(RUNS)
     await running(world, job)
@@ -286,7 +294,9 @@ async def test_watching_a_container_that_somebody_removed_is_an_interruption(wor
     with pytest.raises(errors.JobInterrupted):
         await world.host.wait("edge-train-none")
     with pytest.raises(errors.JobInterrupted):
-        _ = [line async for line in world.host.logs("edge-train-none", "", follow=True)]
+        _ = [line async for line in world.host.logs("edge-train-none", "")]
+    with pytest.raises(errors.JobInterrupted):
+        await world.host.tail("edge-train-none", 1)
     with pytest.raises(errors.JobInterrupted):
         await world.host.write_file("edge-train-none", JOB_VOLUME_DIR, "note.json", b"{}")
     with pytest.raises(errors.JobInterrupted):

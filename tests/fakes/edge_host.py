@@ -13,7 +13,7 @@ import itertools
 import json
 import tarfile
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
@@ -215,14 +215,18 @@ class InMemoryEdgeHost:
             raise JobInterrupted(f"The container {name} was removed while it was watched.")
         return state
 
-    async def logs(self, name: str, since: str, follow: bool) -> AsyncIterator[LogLine]:
+    async def logs(self, name: str, since: str) -> AsyncGenerator[LogLine, None]:
         """See `EdgeHost.logs`."""
         container = self._existing(name)
         for line in container.lines:
             if line.time >= since:
                 yield line
-        if follow:
+        if container.status == "running":
             await container.ended.wait()
+
+    async def tail(self, name: str, count: int) -> list[LogLine]:
+        """See `EdgeHost.tail`."""
+        return self._existing(name).lines[-count:]
 
     async def stop(self, name: str, grace_s: int) -> None:
         """See `EdgeHost.stop`."""
@@ -270,7 +274,7 @@ class InMemoryEdgeHost:
         """See `FactsSource.facts`."""
         return replace(self.machine, boot_id=self.boot)
 
-    async def stream_directory(self, name: str, path: str) -> AsyncIterator[bytes]:
+    async def stream_directory(self, name: str, path: str) -> AsyncGenerator[bytes, None]:
         """See `EdgeHost.stream_directory`."""
         volume, inner = self._locate(name, path)
         top = PurePosixPath(path).name

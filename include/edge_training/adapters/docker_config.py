@@ -192,6 +192,12 @@ class WholeLines:
             self._text = ""
 
 
+def whole_lines(pieces: Iterable[str]) -> list[LogLine]:
+    """The lines that some stamped pieces are, the last without its end too."""
+    lines = WholeLines()
+    return [line for piece in pieces for line in lines.add(piece)] + list(lines.rest())
+
+
 def work_directory() -> bytes:
     """A tar that gives a volume its one directory that the job's user may write."""
     return tar_of([(directory(WORK_NAME, JOB_USER_ID), b"")])

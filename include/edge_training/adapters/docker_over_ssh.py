@@ -8,11 +8,11 @@ forwarded on the same connection for as long as the question takes.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AbstractContextManager, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AbstractContextManager, aclosing, asynccontextmanager
 from http import HTTPStatus
 from pathlib import PurePosixPath
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import aiodocker
 import aiohttp
@@ -20,7 +20,7 @@ import aiohttp
 from edge_training.adapters import docker_config, docker_faults, site_facts
 from edge_training.adapters.docker_faults import ignored, translated
 from edge_training.adapters.shared_site import joined
-from edge_training.adapters.site_link import SiteLink
+from edge_training.adapters.site_link import CALL_LIMITS, SiteLink
 from edge_training.adapters.ssh import LOOPBACK, SshTarget, forwarded_port
 from edge_training.adapters.storage_network import NETWORK, storage_hosts
 from edge_training.errors import JobInterrupted, SecretsNeeded
@@ -38,6 +38,7 @@ STREAM_LIMITS = aiohttp.ClientTimeout(sock_connect=15)
 PROBE_LIMITS = aiohttp.ClientTimeout(total=10)
 DELIVERY_LIMIT_S = 120
 CHUNK_BYTES = 2**18
+LOG_OPTIONS: dict[str, Any] = {"stdout": True, "stderr": True, "timestamps": True}
 
 
 @asynccontextmanager
@@ -168,22 +169,25 @@ class DockerOverSsh:
             )
         return state
 
-    async def logs(self, name: str, since: str, follow: bool) -> AsyncIterator[LogLine]:
-        options: dict[str, Any] = {"stdout": True, "stderr": True, "timestamps": True}
-        if since:
-            options["since"] = docker_config.unix_time(since)
+    async def logs(self, name: str, since: str) -> AsyncGenerator[LogLine, None]:
+        options = LOG_OPTIONS | ({"since": docker_config.unix_time(since)} if since else {})
+        lines = docker_config.WholeLines()
         with self._translated():
-            container, lines = self._container(name), docker_config.WholeLines()
-            if follow:
-                async for piece in container.log(follow=True, timeout=STREAM_LIMITS, **options):
-                    for line in lines.add(piece):
-                        yield line
-            else:
-                for piece in await container.log(follow=False, **options):
+            stream = self._container(name).log(follow=True, timeout=STREAM_LIMITS, **options)
+            # It is a generator, which aiodocker's types keep to themselves.
+            async with aclosing(cast(AsyncGenerator[str, None], stream)) as pieces:
+                async for piece in pieces:
                     for line in lines.add(piece):
                         yield line
             for line in lines.rest():
                 yield line
+
+    async def tail(self, name: str, count: int) -> list[LogLine]:
+        with self._translated():
+            pieces = await self._container(name).log(
+                follow=False, timeout=CALL_LIMITS, tail=count, **LOG_OPTIONS
+            )
+        return docker_config.whole_lines(pieces)
 
     async def stop(self, name: str, grace_s: int) -> None:
         with self._translated(), ignored(HTTPStatus.NOT_FOUND):
@@ -230,7 +234,7 @@ class DockerOverSsh:
         with self._translated():
             await self._container(name).put_archive(volume_dir, docker_config.file_tar(path, content))
 
-    async def stream_directory(self, name: str, path: str) -> AsyncIterator[bytes]:
+    async def stream_directory(self, name: str, path: str) -> AsyncGenerator[bytes, None]:
         url = f"http://docker/{self._docker.api_version}/containers/{name}/archive"
         with self._translated():
             async with self._session.get(url, params={"path": path}, timeout=STREAM_LIMITS) as response:

@@ -1,13 +1,14 @@
 """The port to a site's Docker engine: the few calls that every step on a site is made of.
 
 All calls are asynchronous, so that workers and triggers share one client. Each call is safe to repeat; only
-`wait` and a followed `logs` wait for a job. Lost connections surface as `SiteUnreachable`.
+`wait` and `logs` wait for a job. Lost connections surface as `SiteUnreachable`. A stream holds a channel of
+the connection until it is closed (`aclosing`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -209,8 +210,13 @@ class EdgeHost(FactsSource, Protocol):
     async def wait(self, name: str) -> ContainerState:
         """Return when the container no longer runs."""
 
-    def logs(self, name: str, since: str, follow: bool) -> AsyncIterator[LogLine]:
-        """The container's lines from the stamp `since` on (inclusive); all of them when it is empty."""
+    def logs(self, name: str, since: str) -> AsyncGenerator[LogLine, None]:
+        """The container's lines from the stamp `since` on (inclusive), all of them when it is empty, until it
+        no longer runs.
+        """
+
+    async def tail(self, name: str, count: int) -> list[LogLine]:
+        """The container's last lines, at most `count`, running or not; a very long line counts as several."""
 
     async def stop(self, name: str, grace_s: int) -> None:
         """SIGTERM, then SIGKILL after the grace period; nothing when there is no such container."""
@@ -232,7 +238,7 @@ class EdgeHost(FactsSource, Protocol):
         container is mounted; missing directories on the way are made.
         """
 
-    def stream_directory(self, name: str, path: str) -> AsyncIterator[bytes]:
+    def stream_directory(self, name: str, path: str) -> AsyncGenerator[bytes, None]:
         """A directory, or one file, of a container as a tar stream.
 
         Raises:

@@ -102,7 +102,7 @@ async def test_it_watches_on_through_a_lost_connection(site, job, connect_throug
         connect_through(door.port)
         await ensure_started(host, made, OWNER)
         watching = asyncio.create_task(events(trigger(made)))
-        async for line in host.logs(made.name, "", follow=True):
+        async for line in host.logs(made.name, ""):
             if as_text(line.text) in ("5", "15"):
                 door.slam()
         assert await watching == [{}]
@@ -193,7 +193,7 @@ async def test_a_container_killed_from_outside_goes_on_without_a_worker(site, jo
     async with real_host(site) as host:
         await ensure_started(host, made, OWNER)
         watching = asyncio.create_task(events(trigger(made)))
-        async for line in host.logs(made.name, "", follow=True):
+        async for line in host.logs(made.name, ""):
             if as_text(line.text) == "first":
                 behind.client.containers.get(made.name).kill()
         assert await watching == [{}]

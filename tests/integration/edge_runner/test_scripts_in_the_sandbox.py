@@ -168,7 +168,7 @@ time.sleep(100)
 """
     )
     await ensure_started(host, made, OWNER)
-    async for line in host.logs(made.name, "", follow=True):
+    async for line in host.logs(made.name, ""):
         if line.text.endswith(" training"):
             break
     await host.stop(made.name, 20)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from dataclasses import replace
 
 import pytest
@@ -10,7 +11,7 @@ from tests.fakes.edge_host import InMemoryEdgeHost, Outcome, success
 from tests.jobs import IMAGE, NEXT_TRY, OWNER, PLAIN, Said
 
 from edge_runner.frames import RECEIVED, Line, Point
-from edge_runner.protocol import EXIT_NOT_DELIVERED
+from edge_runner.protocol import ENDING_NAME, EXIT_NOT_DELIVERED, WORK_NAME
 from edge_training import errors, ownership
 from edge_training.lifecycle import ensure_started
 from edge_training.ports.edge_host import LogLine
@@ -187,9 +188,9 @@ async def test_what_the_connection_swallowed_at_the_end_is_fetched(host):
     await finished(host, *LINES[:3])
 
     class Deaf(InMemoryEdgeHost):
-        async def logs(self, name, since, follow):
-            async for line in super().logs(name, since, follow):
-                if not (since and follow):
+        async def logs(self, name, since):
+            async for line in super().logs(name, since):
+                if not since:
                     yield line
 
     deaf = Deaf(set())
@@ -201,3 +202,71 @@ async def test_what_the_connection_swallowed_at_the_end_is_fetched(host):
             break
     await to_the_end(deaf, cursor, said)
     assert said.lines == list(LINES[:3])
+
+
+@pytest.mark.parametrize("left", [b"", b"{", b"[]", b'{"log": {"size_bytes": "all"}}'])
+async def test_an_ending_that_a_script_has_written_over_ends_the_watch_all_the_same(host, left):
+    await finished(host, *LINES[:3])
+    _, cursor = await to_the_end(host)
+    host.volumes[PLAIN.name][f"{WORK_NAME}/{ENDING_NAME}"] = left
+    again, _ = await to_the_end(host, cursor)
+    assert again.lines == []
+
+
+class Counted(InMemoryEdgeHost):
+    """Knows how many of its streams are open."""
+
+    open_streams = 0
+
+    async def logs(self, name, since):
+        self.open_streams += 1
+        try:
+            async for line in super().logs(name, since):
+                yield line
+        finally:
+            self.open_streams -= 1
+
+
+@pytest.mark.parametrize("goes_on", [False, True])
+async def test_a_watch_that_is_closed_leaves_no_stream_open(goes_on):
+    """A stream is a channel of the connection that all jobs share."""
+    host = Counted({IMAGE})
+    await finished(host, *LINES[:3])
+    _, cursor = await to_the_end(host)
+    begin = replace(cursor, stamp=host.containers[PLAIN.name].lines[0].time) if goes_on else START
+    async with aclosing(watch(host, PLAIN.name, OWNER, begin, Said(), 0)) as watched:
+        await anext(watched)
+        await anext(watched)
+        assert host.open_streams == 1
+    assert host.open_streams == 0
+
+
+async def test_a_watch_that_is_cancelled_leaves_no_stream_open():
+    host, said = Counted({IMAGE}), Said()
+    host.outcomes[PLAIN.name] = [Outcome(lines=LINES[:1], runs=True)]
+    await ensure_started(host, PLAIN, OWNER)
+    watching = asyncio.create_task(watched(host, said))
+    while not said.lines:
+        await asyncio.sleep(0)
+    assert host.open_streams == 1
+    watching.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await watching
+    assert host.open_streams == 0
+
+
+async def test_a_gap_closes_the_stream_that_showed_it():
+    host = Counted({IMAGE})
+    await finished(host, *LINES[:4])
+    said = Said()
+    async with aclosing(follow(host, PLAIN.name, START, said)) as following:
+        async for reached in following:
+            cursor = reached
+            if said.lines:
+                break
+    lines = host.containers[PLAIN.name].lines
+    lines[1] = replace(lines[1], time="0")  # a clock set back hides it from the first reading
+    async with aclosing(follow(host, PLAIN.name, cursor, said)) as following:
+        async for _ in following:
+            assert host.open_streams <= 1
+    assert said.lines == list(LINES[:4])

@@ -81,7 +81,7 @@ async def test_a_job_has_no_network_at_all(host, job):
 async def test_the_secret_is_in_nothing_that_can_be_looked_at(host, job, behind):
     made = job("import time; print('started', flush=True); time.sleep(100)")
     await ensure_started(host, made, OWNER)
-    async for line in host.logs(made.name, "", follow=True):
+    async for line in host.logs(made.name, ""):
         if as_text(line.text) == "started":
             break
     assert SECRET not in behind.inspect(made.name)

@@ -108,7 +108,7 @@ async def test_what_is_old_goes_with_its_log_kept_and_what_is_no_ones_of_ours_st
             await places.leave(bookmarks, job.name, OWNER, START)
         await host.wait(resumed.name)
         await ensure_started(host, resumed, NEXT_TRY)
-        async for _ in host.logs(killed.name, "", follow=True):
+        async for _ in host.logs(killed.name, ""):
             break  # it has said that it started
         world.kill(killed.name)
         for job in (resumed, killed, export):
