@@ -16,8 +16,8 @@ import json
 import os
 import tarfile
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -66,7 +66,7 @@ def check_listing(
     return in_order(files)
 
 
-async def receive(stream: AsyncIterator[bytes], files: Sequence[ListedFile], store: Path) -> Path:
+async def receive(stream: AsyncGenerator[bytes, None], files: Sequence[ListedFile], store: Path) -> Path:
     """Take in a bundle from a site, and nothing that is not on its listing.
 
     Memory is bounded by one chunk of the stream; nothing shows in the store before all of it is verified.
@@ -85,11 +85,8 @@ async def receive(stream: AsyncIterator[bytes], files: Sequence[ListedFile], sto
     target = bundle_path(store, bundle_digest(files))
     if await asyncio.to_thread(is_intact, target, files):
         return target
-    reader = tarstream.BlockingReader(stream, asyncio.get_running_loop(), _stream_limit(files))
-    try:
+    async with aclosing(tarstream.BlockingReader(stream, _stream_limit(files))) as reader:
         await asyncio.to_thread(_repack, reader, files, target)
-    finally:
-        reader.close()
     return target
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import tarfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from concurrent.futures import Future
 from typing import IO, TYPE_CHECKING
 
@@ -42,14 +42,17 @@ class BlockingReader(io.RawIOBase):
 
     Each read asks the event loop for the next chunk and waits for it: at most one chunk is ever held, and the
     sender waits for us. Closing it wakes the thread, which ends with `CancelledError`.
+
+    Args:
+        stream: What to read; it is closed with the reader.
+        limit_bytes: The most that may come.
     """
 
-    def __init__(
-        self, stream: AsyncIterator[bytes], loop: asyncio.AbstractEventLoop, limit_bytes: int
-    ) -> None:
+    def __init__(self, stream: AsyncGenerator[bytes, None], limit_bytes: int) -> None:
         super().__init__()
         self._stream = stream
-        self._loop = loop
+        self._turn = asyncio.Lock()
+        self._loop = asyncio.get_running_loop()
         self._left_bytes = limit_bytes
         self._chunk = memoryview(b"")
         self._pending: Future[bytes] | None = None
@@ -77,6 +80,12 @@ class BlockingReader(io.RawIOBase):
         if self._pending is not None:
             self._pending.cancel()
 
+    async def aclose(self) -> None:
+        """Let no read wait any longer, then close the stream."""
+        self.close()
+        async with self._turn:
+            await self._stream.aclose()
+
     def _next_chunk(self) -> bytes:
         self._pending = asyncio.run_coroutine_threadsafe(self._advance(), self._loop)
         if self.closed:
@@ -90,7 +99,8 @@ class BlockingReader(io.RawIOBase):
         return chunk
 
     async def _advance(self) -> bytes:
-        async for chunk in self._stream:
-            if chunk:
-                return chunk
+        async with self._turn:
+            async for chunk in self._stream:
+                if chunk:
+                    return chunk
         return b""

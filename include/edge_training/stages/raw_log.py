@@ -7,7 +7,7 @@ import hashlib
 import sys
 import tarfile
 import tempfile
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from pathlib import Path
 
 from edge_runner import protocol
@@ -68,16 +68,8 @@ async def keep(
 
 async def is_kept(host: EdgeHost, job_name: str) -> bool:
     """Whether the log that the runner wrote down last has its copy."""
-    ending = await ending_of(host, job_name)
+    ending = await read_ending(host, job_name)
     return ending is not None and await host.read_file(job_name, KEPT_PATH) == mark_of(ending)
-
-
-async def ending_of(host: EdgeHost, job_name: str) -> Ending | None:
-    """What the runner wrote down, where the job could write as well; None for what makes no sense."""
-    try:
-        return await read_ending(host, job_name)
-    except (ValueError, LookupError, TypeError):
-        return None
 
 
 def mark_of(ending: Ending) -> bytes:
@@ -91,20 +83,18 @@ async def fetch(host: EdgeHost, job_name: str, path: Path) -> Ending | None:
     Returns:
         Size and digest of the log; None when there is no log.
     """
-    ending, state = await ending_of(host, job_name), await existing(host, job_name)
+    ending, state = await read_ending(host, job_name), await existing(host, job_name)
     if state.status == "running":
         raise JobInterrupted(f"{job_name} runs; its raw log is kept when it has ended.")
     limit_bytes = sys.maxsize if ending is None else ending.log_size_bytes + TAR_OVERHEAD_BYTES
     stream = host.stream_directory(job_name, LOG_PATH)
-    reader = tarstream.BlockingReader(stream, asyncio.get_running_loop(), limit_bytes)
     try:
-        digest = await asyncio.to_thread(unpack, reader, path)
+        async with aclosing(tarstream.BlockingReader(stream, limit_bytes)) as reader:
+            digest = await asyncio.to_thread(unpack, reader, path)
     except JobInterrupted:
         return None
     except (ExportRefused, tarfile.TarError):
         raise not_as_written(job_name) from None
-    finally:
-        reader.close()
     if ending is not None and digest != ending.log_sha256:
         raise not_as_written(job_name)
     return ending or Ending(path.stat().st_size, digest, memory_peak_bytes=None)

@@ -143,19 +143,38 @@ async def test_a_lost_site_surfaces_as_what_it_is(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_a_cancelled_task_leaves_no_waiting_thread(tmp_path):
-    began = asyncio.Event()
+async def test_a_stream_that_is_refused_is_closed(tmp_path):
+    closed = asyncio.Event()
+
+    async def junk():
+        try:
+            while True:
+                yield b"<html>" * 500
+        finally:
+            closed.set()
+
+    with pytest.raises(ExportRefused):
+        await bundles.receive(junk(), listing_of(FILES), tmp_path)
+    assert closed.is_set()
+
+
+async def test_a_cancelled_task_leaves_no_waiting_thread_and_no_open_stream(tmp_path):
+    began, closed = asyncio.Event(), asyncio.Event()
 
     async def silent():
-        yield docker_tar(FILES)[:2000]
-        began.set()
-        await asyncio.sleep(3600)
+        try:
+            yield docker_tar(FILES)[:2000]
+            began.set()
+            await asyncio.sleep(3600)
+        finally:
+            closed.set()
 
     task = asyncio.create_task(bundles.receive(silent(), listing_of(FILES), tmp_path))
     await began.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+    assert closed.is_set()
 
     await asyncio.wait_for(asyncio.get_running_loop().shutdown_default_executor(), timeout=5)
     assert list(tmp_path.iterdir()) == []

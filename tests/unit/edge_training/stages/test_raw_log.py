@@ -151,6 +151,27 @@ async def test_a_stream_that_is_cut_short_is_no_log():
         await keep(host, PLAIN.name, InMemoryRuns(), "delay", PLAIN.key)
 
 
+@pytest.mark.parametrize("sent", [bytes(2**18), b"no tar"])
+async def test_a_stream_that_is_refused_is_closed(sent):
+    class Endless(InMemoryEdgeHost):
+        is_open = False
+
+        async def stream_directory(self, name, path):
+            self.is_open = True
+            try:
+                async for chunk in super().stream_directory(name, path):
+                    yield chunk[:512]
+                while True:
+                    yield sent
+            finally:
+                self.is_open = False
+
+    host = await ended(Endless({IMAGE}))
+    with pytest.raises(JobInterrupted, match="not the one its runner wrote down"):
+        await keep(host, PLAIN.name, InMemoryRuns(), "delay", PLAIN.key)
+    assert host.is_open is False
+
+
 async def test_a_job_that_is_gone_is_not_taken_for_one_without_a_log(host):
     await host.remove(PLAIN.name)
     with pytest.raises(JobInterrupted, match="was removed"):
