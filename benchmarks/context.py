@@ -18,6 +18,7 @@ def task_context() -> Context:
         task_id="train_model",
         map_index=-1,
         try_number=1,
+        id="benchmark",
         xcom_push=lambda **_: None,
     )
     run = SimpleNamespace(partition_key="2013-02-01")

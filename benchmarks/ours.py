@@ -31,7 +31,7 @@ from edge_training.stages.preflight import SiteNeeds, ensure_ready
 LIMITS = Limits(cpus=2, memory_bytes=256 * 2**20, pids=64)
 SMALL = Limits(cpus=0.1, memory_bytes=64 * 2**20, pids=32)
 TIME_LIMIT_S = 1800
-OWNER = Owner("benchmark", "benchmark", RUN_ID, "train_model", -1, 1)
+OWNER = Owner("benchmark", "benchmark", RUN_ID, "train_model", -1, 1, "try-1")
 ENDS_WELL = """
 import os, pathlib
 model = pathlib.Path(os.environ["EDGE_MODEL_DIR"])

@@ -18,8 +18,8 @@ TRAINING_REQUEST = {
     "time_limit_s": 100,
 }
 """What the step train is asked."""
-OWNER = Owner("https://airflow.example", "train_delay", "manual__1", "train_model", -1, 1)
-NEXT_TRY = replace(OWNER, try_number=2)
+OWNER = Owner("https://airflow.example", "train_delay", "manual__1", "train_model", -1, 1, "try-1")
+NEXT_TRY = replace(OWNER, try_number=2, attempt="try-2")
 OTHER_RUN = replace(OWNER, run_id="manual__2")
 
 

@@ -47,7 +47,7 @@ def training_key(
         training_image: Image reference; only its digest counts, so a mirrored registry gives the same key.
         params: The script's parameters.
         seed: Seed of all randomness.
-        force_nonce: Empty, or a run's id when the user wants this training although it was done before.
+        force_nonce: Empty, or what names the run whose user wants this training although it was done before.
     """
     inputs: dict[str, Any] = {
         "data_digest": data_digest,

@@ -34,7 +34,8 @@ class Owner:
         run_id: Its run.
         task_id: The task.
         map_index: Of a mapped task; -1 otherwise.
-        try_number: Which try of it.
+        try_number: Which try of it, for people: a run that was deleted and made again counts anew.
+        attempt: Airflow's own id of this try, a UUID of version 7: a later try's sorts behind an earlier one's.
     """
 
     deployment: str
@@ -43,16 +44,10 @@ class Owner:
     task_id: str
     map_index: int
     try_number: int
+    attempt: str
 
     def __str__(self) -> str:
         return f"try {self.try_number} of {self.task_id} in {self.run_id} of {self.dag_id}"
-
-    @property
-    def attempt(self) -> str:
-        """Names this try among all that ever are."""
-        return (
-            f"{self.deployment}/{self.dag_id}/{self.run_id}/{self.task_id}/{self.map_index}/{self.try_number}"
-        )
 
     @property
     def task_name(self) -> str:
@@ -62,7 +57,7 @@ class Owner:
     @property
     def record_name(self) -> str:
         """The file of this try's record."""
-        return f"{self.task_name}.{self.try_number}.json"
+        return f"{self.task_name}.{self.attempt}.json"
 
 
 @dataclass(frozen=True)
@@ -100,7 +95,7 @@ async def records(host: EdgeHost, job_name: str) -> list[Record]:
     """The newest record of each task that ever watched the job, those that have given it up included."""
     files = await host.read_directory(job_name, f"{JOB_VOLUME_DIR}/{OWNERS_NAME}")
     found = [record for _, raw in sorted(files.items()) if (record := decoded(raw))]
-    in_order = sorted(found, key=lambda record: record.owner.try_number)
+    in_order = sorted(found, key=lambda record: record.owner.attempt)
     return list({record.owner.task_name: record for record in in_order}.values())
 
 
@@ -117,9 +112,7 @@ async def watches(host: EdgeHost, job_name: str, owner: Owner) -> bool:
 async def has_given_up(host: EdgeHost, job_name: str, owner: Owner) -> bool:
     """Whether `owner` was released, or its task has a newer try; a record that is missing says neither."""
     found = [one for one in await records(host, job_name) if one.owner.task_name == owner.task_name]
-    return any(
-        one.owner.try_number > owner.try_number or (one.owner == owner and one.released) for one in found
-    )
+    return any(one.owner.attempt > owner.attempt or (one.owner == owner and one.released) for one in found)
 
 
 async def release(host: EdgeHost, job_name: str, owner: Owner) -> bool:

@@ -89,7 +89,7 @@ class Reconciler:
         how_many = Counter(creators.values())
         rivals = [job for job in jobs if creators[job.id] in alive and how_many[creators[job.id]] > 1]
         suspects = [job for job in jobs if creators[job.id] not in alive] + rivals
-        newest = newest_tries([await ownership.records(self.host, job.name) for job in rivals])
+        newest = newest_attempts([await ownership.records(self.host, job.name) for job in rivals])
         slots = asyncio.Semaphore(AT_A_TIME)
         ends = await asyncio.gather(
             *(self._settle(job, now, newest, slots) for job in suspects), return_exceptions=True
@@ -98,14 +98,14 @@ class Reconciler:
             raise error
 
     async def _settle(
-        self, job: SiteContainer, now: datetime, newest: Mapping[TaskRef, int], slots: asyncio.Semaphore
+        self, job: SiteContainer, now: datetime, newest: Mapping[TaskRef, str], slots: asyncio.Semaphore
     ) -> None:
         with suppress(JobInterrupted):  # It was removed meanwhile: there is nothing left to stop.
             async with slots:
                 await self._stop_if_orphaned(job, now, newest)
 
     async def _stop_if_orphaned(
-        self, job: SiteContainer, now: datetime, newest: Mapping[TaskRef, int]
+        self, job: SiteContainer, now: datetime, newest: Mapping[TaskRef, str]
     ) -> None:
         _, found = await self._judge(job, now, newest)
         for owner in found.dead:
@@ -122,7 +122,7 @@ class Reconciler:
         self.say(Stopped(job.name, tuple(str(record.owner) for record in records)))
 
     async def _judge(
-        self, job: SiteContainer, now: datetime, newest: Mapping[TaskRef, int]
+        self, job: SiteContainer, now: datetime, newest: Mapping[TaskRef, str]
     ) -> tuple[list[Record], Verdict]:
         records = await ownership.records(self.host, job.name)
         alive = await living(self.tasks, tasks_of(job, records, self.deployment)) - superseded(
@@ -168,21 +168,21 @@ async def living(tasks: TaskStates, asked: Sequence[TaskRef] | set[TaskRef]) -> 
     return {task for task, state in states.items() if is_alive(state, task.run in unfinished)}
 
 
-def newest_tries(records_of_jobs: Iterable[Sequence[Record]]) -> dict[TaskRef, int]:
+def newest_attempts(records_of_jobs: Iterable[Sequence[Record]]) -> dict[TaskRef, str]:
     """The latest try of each task that watches one of the jobs."""
-    newest: dict[TaskRef, int] = {}
+    newest: dict[TaskRef, str] = {}
     for record in chain.from_iterable(records_of_jobs):
         task = task_of(record.owner)
-        newest[task] = max(newest.get(task, 0), record.owner.try_number)
+        newest[task] = max(newest.get(task, ""), record.owner.attempt)
     return newest
 
 
-def superseded(records: Sequence[Record], newest: Mapping[TaskRef, int]) -> set[TaskRef]:
+def superseded(records: Sequence[Record], newest: Mapping[TaskRef, str]) -> set[TaskRef]:
     """Tasks whose later try watches another job: it has other inputs, and will not come for this one."""
     return {
         task_of(record.owner)
         for record in records
-        if record.owner.try_number < newest.get(task_of(record.owner), 0)
+        if record.owner.attempt < newest.get(task_of(record.owner), "")
     }
 
 

@@ -163,6 +163,7 @@ class EdgeJobOperator(DocumentedOperator):
             task.task_id,
             -1 if task.map_index is None else task.map_index,
             task.try_number,
+            str(task.id),
         )
         labels = {
             "site": self.site,

@@ -53,7 +53,8 @@ class TrainModelOperator(EdgeJobOperator):
     def build_job(self, run: PipelineRun, context: Context) -> EdgeJob:
         """The training."""
         forced = str(self.force).lower() == "true"  # a DAG without native rendering hands on text
-        nonce = context["ti"].run_id if forced else ""
+        asked = context["dag_run"]  # the time as well: a run that was deleted may come again by its name
+        nonce = f"{asked.run_id} of {asked.run_after.isoformat()}" if forced else ""
         return train.job(run, self.snapshot["data_digest"], self.script_params, nonce)
 
     async def before_start(self, host: EdgeHost, run: PipelineRun, job: EdgeJob) -> None:

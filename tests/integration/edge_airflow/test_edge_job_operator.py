@@ -68,7 +68,12 @@ def operator(site, behind, connect_through, monkeypatch, tmp_path) -> Callable[.
 def context() -> dict[str, Any]:
     """What Airflow hands to a task."""
     task = SimpleNamespace(
-        dag_id="train_delay", run_id="manual__1", task_id="train_model", map_index=-1, try_number=1
+        dag_id="train_delay",
+        run_id="manual__1",
+        task_id="train_model",
+        map_index=-1,
+        try_number=1,
+        id="try-1",
     )
     return {"ti": task, "dag_run": SimpleNamespace(partition_key="2013-02-01")}
 

@@ -50,6 +50,19 @@ def test_tries_of_a_task_share_a_name_and_nothing_else_does():
     assert OWNER.task_name not in [other.task_name for other in others]
 
 
+async def test_a_run_that_was_deleted_and_made_again_takes_over_although_it_counts_anew(host):
+    """Its first try watches, whatever became of the first and second try of its namesake."""
+    made_again = replace(OWNER, attempt="try-3")
+    await claim(host, PLAIN.name, OWNER)
+    await claim(host, PLAIN.name, NEXT_TRY)
+    await release(host, PLAIN.name, NEXT_TRY)
+    await claim(host, PLAIN.name, made_again)
+    assert await watchers(host, PLAIN.name) == [made_again]
+    assert not await has_given_up(host, PLAIN.name, made_again)
+    assert await has_given_up(host, PLAIN.name, OWNER)
+    assert await release(host, PLAIN.name, made_again) is True
+
+
 async def test_a_new_try_takes_over_from_the_old_one(host):
     await claim(host, PLAIN.name, OWNER)
     await claim(host, PLAIN.name, NEXT_TRY)

@@ -50,8 +50,8 @@ async def started(host: EdgeHost, behind: Engine, image: str, owner: Owner) -> s
 
 async def test_only_the_job_whose_task_is_gone_is_stopped(site, behind):
     deployment = uuid.uuid4().hex  # others test on this site too
-    gone = Owner(deployment, "train", "gone", "train_model", -1, 1)
-    alive = Owner(deployment, "train", "alive", "train_model", -1, 1)
+    gone = Owner(deployment, "train", "gone", "train_model", -1, 1, "try-1")
+    alive = Owner(deployment, "train", "alive", "train_model", -1, 1, "try-1")
     tasks = InMemoryTaskStates()
     tasks.known[task_of(alive)] = "deferred"
     async with real_host(site) as host, docker_inventory.connect(target(site)) as inventory:

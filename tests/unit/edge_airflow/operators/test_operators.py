@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
@@ -37,11 +38,24 @@ def connections(monkeypatch):
     monkeypatch.setenv("AIRFLOW_CONN_EDGE_REGISTRY", json.dumps(registry))
 
 
-def context(partition_key: str | None, try_number: int = 1) -> dict:
+def context(partition_key: str | None, try_number: int = 1, day: int = 1) -> dict:
     task = SimpleNamespace(
-        dag_id="train_delay", run_id="manual__1", task_id="step", map_index=-1, try_number=try_number
+        dag_id="train_delay",
+        run_id="manual__1",
+        task_id="step",
+        map_index=-1,
+        try_number=try_number,
+        id=f"day-{day}-try-{try_number}",
     )
-    return {"ti": task, "dag_run": SimpleNamespace(partition_key=partition_key)}
+    run = SimpleNamespace(
+        run_id="manual__1", run_after=datetime(2013, 2, day, tzinfo=UTC), partition_key=partition_key
+    )
+    return {"ti": task, "dag_run": run}
+
+
+def same_name_twice() -> list[dict]:
+    """The first try of a run, and that of another one by its name."""
+    return [context("2013-02-01", day=day) for day in (1, 2)]
 
 
 @pytest.mark.parametrize(
@@ -129,10 +143,19 @@ def test_only_a_forced_training_has_the_run_in_its_key(model):
             force=force,
             training_image=IMAGE,
         )
-        for try_number in (1, 2):
-            known = context("2013-02-01", try_number)
-            keys[force, try_number] = task.build_job(task.pipeline_run(known), known).key
-    assert keys[False, 1] == keys[False, 2] != keys[True, 1] == keys[True, 2]
+        for try_number, day in ((1, 1), (2, 1), (1, 2)):
+            known = context("2013-02-01", try_number, day)
+            keys[force, try_number, day] = task.build_job(task.pipeline_run(known), known).key
+    assert len({key for (force, *_), key in keys.items() if not force}) == 1
+    assert keys[False, 1, 1] != keys[True, 1, 1] == keys[True, 2, 1]
+    assert keys[True, 1, 2] not in (keys[False, 1, 1], keys[True, 1, 1])
+
+
+@pytest.mark.parametrize("looks", [WaitForPartitionOperator, SnapshotDataOperator])
+def test_a_run_that_was_deleted_and_made_again_looks_at_the_world_anew(model, looks):
+    task = looks(task_id="step", model=model, window_days=2, training_image=IMAGE)
+    keys = {task.build_job(task.pipeline_run(known), known).key for known in same_name_twice()}
+    assert len(keys) == 2
 
 
 def test_what_a_training_hands_on_is_fixed_before_it_starts(model):

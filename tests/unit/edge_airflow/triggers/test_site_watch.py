@@ -42,7 +42,7 @@ class Site:
         await self.host.create(
             ContainerSpec(name, IMAGE, ("true",), mounts=(mount,), labels=labels(step="train", key="1"))
         )
-        await ownership.claim(self.host, name, Owner("here", "dag", "gone", "task", -1, 1))
+        await ownership.claim(self.host, name, Owner("here", "dag", "gone", "task", -1, 1, "try-1"))
         self.host.outcomes[name] = [Outcome(runs=True)]
         await self.host.write_file(name, JOB_VOLUME_DIR, PAYLOAD_NAME, announced(b""))
         await self.host.start(name)

@@ -29,7 +29,7 @@ from edge_training.stages.retention import RetentionPolicy
 
 RUNTIME = "runtime@sha256:1"
 SERVING = SiteImage("sha256:2", {"model": "m"}, ("registry/m@sha256:2",), False, False, None)
-OWNER = Owner("here", "train", "manual__1", "train_model", -1, 1)
+OWNER = Owner("here", "train", "manual__1", "train_model", -1, 1, "try-1")
 POLICY = RetentionPolicy(keep_jobs=0, keep_failures_days=14, keep_images=0, min_age_hours=12)
 
 

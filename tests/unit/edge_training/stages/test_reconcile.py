@@ -21,7 +21,7 @@ from edge_training.ports.edge_host import ContainerSpec, Mount, ServiceSpec
 from edge_training.stages.reconcile import Reconciler, Stopped, creator, task_of
 
 IMAGE = "runtime@sha256:1"
-OWNER = Owner("here", "train", "manual__1", "train_model", -1, 1)
+OWNER = Owner("here", "train", "manual__1", "train_model", -1, 1, "try-1")
 OTHER = replace(OWNER, run_id="manual__2")
 FOREIGN = replace(OWNER, deployment="there", run_id="manual__9")
 NAME = container_name("train", "a" * 64)
@@ -196,7 +196,7 @@ async def test_a_released_job_that_could_not_be_stopped_then_is_stopped_now(worl
 
 async def test_a_job_that_a_later_try_has_left_for_another_is_stopped(world):
     """A wait is a job of its own in each try; a worker that died could not stop its one."""
-    again = replace(OWNER, try_number=2)
+    again = replace(OWNER, try_number=2, attempt="try-2")
     await world.run_job(OWNER, OWNER)
     await world.run_job(again, again, key="b" * 64)
     world.say(OWNER, "running")
@@ -205,7 +205,7 @@ async def test_a_job_that_a_later_try_has_left_for_another_is_stopped(world):
 
 
 async def test_a_job_that_a_later_try_has_left_is_kept_for_others(world):
-    again = replace(OWNER, try_number=2)
+    again = replace(OWNER, try_number=2, attempt="try-2")
     await world.run_job(OWNER, OWNER, OTHER)
     await world.run_job(again, again, key="b" * 64)
     world.say(OWNER, "running")
@@ -225,7 +225,7 @@ async def test_a_task_that_is_cleared_while_we_judge_keeps_its_job(world):
     """The new try claims the job after the old one was found dead."""
     await world.run_job(OWNER, OWNER)
     world.say(OWNER, "failed")
-    again = replace(OWNER, try_number=2)
+    again = replace(OWNER, try_number=2, attempt="try-2")
 
     class Clearing(InMemoryTaskStates):
         async def states(self, tasks):
