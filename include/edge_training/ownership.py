@@ -35,7 +35,7 @@ class Owner:
         task_id: The task.
         map_index: Of a mapped task; -1 otherwise.
         try_number: Which try of it, for people: a run that was deleted and made again counts anew.
-        attempt: Airflow's own id of this try, a UUID of version 7: a later try's sorts behind an earlier one's.
+        attempt: Airflow's own id of this try, a UUID of version 7: those of later tries sort behind it.
     """
 
     deployment: str

@@ -20,7 +20,7 @@ def job(run: PipelineRun, data_digest: str, params: Mapping[str, Any], force_non
         run: The run.
         data_digest: SHA-256 of the manifest.
         params: The script's parameters.
-        force_nonce: Empty, or what names the run that wants to train although the same training was done before.
+        force_nonce: Empty, or what names the run that trains although the same training was done before.
     """
     code, script = run.project.code(), run.project.training_script
     return EdgeJob(

@@ -72,7 +72,7 @@ class EdgeJobTrigger(BaseTrigger):
         self.hand_on = hand_on
         self._hook = SiteHook(site)
         self._cursor: watching.Cursor | None = None
-        self._perseverance = Perseverance(self.limits.out_of_reach_s, self.log.warning)
+        self._perseverance = Perseverance(self.limits.out_of_reach_s, self.log.warning, known=True)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """What is needed to go on in another triggerer."""

@@ -7,10 +7,11 @@ import asyncio
 import pytest
 
 from edge_training import perseverance
-from edge_training.errors import DataRejected, SiteFailing, SiteUnreachable
+from edge_training.errors import DataRejected, SiteFailing, SiteRefused, SiteUnreachable
 from edge_training.perseverance import Perseverance
 
 LOST = SiteUnreachable("The VM does not answer.")
+REFUSED = SiteRefused("The VM does not accept the SSH key; correct the connection.")
 FAILING = SiteFailing("Docker fails (500): no cgroup.")
 
 
@@ -80,6 +81,44 @@ async def test_silence_of_a_connection_that_holds_is_no_outage():
         return end
 
     assert await watched.through(work) == "done"
+
+
+async def test_a_site_that_refuses_us_from_the_first_ends_the_work_at_once():
+    with pytest.raises(SiteRefused):
+        await through([REFUSED, "done"], contact=False)
+
+
+async def test_what_a_site_refuses_that_lets_us_in_ends_the_work_at_once():
+    with pytest.raises(SiteRefused):
+        await through([REFUSED, "done"])
+
+
+async def test_a_site_that_has_let_us_in_is_waited_for_while_its_keys_are_changed():
+    """The job runs on meanwhile."""
+    said: list[str] = []
+    watched = Perseverance(60.0, said.append)
+    ends = [LOST, REFUSED, REFUSED, "done"]
+
+    async def work() -> object:
+        if not isinstance(ends[0], SiteRefused):
+            watched.in_contact()
+        if isinstance(end := ends.pop(0), Exception):
+            raise end
+        return end
+
+    assert await watched.through(work) == "done"
+    assert said[:2] == [f"{trouble} It is tried again for up to 60 s." for trouble in (LOST, REFUSED)]
+    assert said[2].startswith("The site answers again after")
+
+
+async def test_a_site_that_refuses_us_for_too_long_ends_the_work():
+    watched = Perseverance(0.0, lambda _: None, known=True)
+
+    async def work() -> None:
+        raise REFUSED
+
+    with pytest.raises(SiteRefused, match="It was out of reach for more than 0 s"):
+        await watched.through(work)
 
 
 async def test_what_is_no_loss_ends_the_work_at_once():
