@@ -30,17 +30,18 @@ class SeenRun:
 
 
 def runs_on(url: str, model_name: str, training_key: str) -> list[SeenRun]:
-    """All runs of a training that have not ended as somebody's loser."""
+    """All runs of a training but losers: of several, those that have ended as `KILLED`."""
     with httpx.Client(base_url=f"{url}/api/2.0/mlflow/", trust_env=False) as client:
         answer = client.get("experiments/get-by-name", params={"experiment_name": model_name})
         if answer.status_code == httpx.codes.NOT_FOUND:
             return []
         query = {
             "experiment_ids": [answer.json()["experiment"]["experiment_id"]],
-            "filter": f"tags.training_key = '{training_key}' and attributes.status != 'KILLED'",
+            "filter": f"tags.training_key = '{training_key}'",
         }
         runs = client.post("runs/search", json=query).raise_for_status().json().get("runs", [])
-        return [_seen(client, run) for run in runs]
+        kept = [run for run in runs if run["info"]["status"] != "KILLED"] or runs
+        return [_seen(client, run) for run in kept]
 
 
 def _seen(client: httpx.Client, run: dict[str, Any]) -> SeenRun:

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from edge_training import lifecycle
 from edge_training.errors import EdgeError, TimeLimit
-from edge_training.ownership import Owner
-from edge_training.ports.edge_host import EdgeHost
 
 GRACE_S = 20
 TIME_IS_OVER = "its task ran longer than execution_timeout"
@@ -37,11 +33,9 @@ class WatchLimits:
         return None if self.deadline is None else max(0.0, self.deadline - time.time())
 
 
-async def given_up(
-    host: EdgeHost, job_name: str, owner: Owner, grace_s: int, why: str, say: Callable[[str], object]
-) -> str:
-    """Stop the job unless somebody else waits for it; gives a sentence on what came of it."""
-    if await lifecycle.give_up(host, job_name, owner, grace_s, why, say):
+def given_up(was_stopped: bool) -> str:
+    """The sentence for what `lifecycle.give_up` did with a job."""
+    if was_stopped:
         return "It was stopped on the site."
     return "It was left as it is, because somebody else waits for its end."
 

@@ -1,5 +1,5 @@
 """A training's run in the model registry, beside the training itself: metrics while it runs, its raw log
-afterwards, its failure. What the registry cannot take now is said and fails no training.
+afterwards, its bad end. What the registry cannot take now is said and fails no training.
 """
 
 from __future__ import annotations
@@ -14,15 +14,17 @@ from asgiref.sync import sync_to_async
 from edge_airflow.hooks.registries import ModelRegistryHook
 from edge_airflow.hooks.site import LOOK_UP_ERRORS
 from edge_runner.frames import Point
+from edge_training import ownership
 from edge_training.errors import BadRequest, JobInterrupted, ModelRegistryRefused, ModelRegistryUnavailable
+from edge_training.ownership import Owner
 from edge_training.ports.edge_host import EdgeHost
-from edge_training.ports.tracking import LiveRun
+from edge_training.ports.tracking import LiveRun, RunStatus
 from edge_training.stages import raw_log
 
 REGISTRY_ERRORS = (BadRequest, ModelRegistryRefused, ModelRegistryUnavailable, *LOOK_UP_ERRORS)
 """A connection that lacks a field or cannot be looked up, a registry that does not take what it is given."""
 FAREWELL_S = 30.0
-"""How long a failed training's last word to the model registry may take."""
+"""How long the last word of a training that has ended badly to the model registry may take."""
 
 
 @dataclass(frozen=True)
@@ -95,12 +97,29 @@ async def keep_raw_log(host: EdgeHost, job_name: str, tracked: Tracked, log: Any
         )
 
 
-async def say_failed(tracked: Tracked, log: Any) -> None:
-    """Say in the model registry that the training has failed."""
+async def say_ended(tracked: Tracked, status: RunStatus, log: Any) -> None:
+    """Say in the model registry how the training has ended; from a worker or a trigger."""
     try:
-        tracker = ModelRegistryHook(tracked.conn_id).tracker()
+        tracker = await sync_to_async(ModelRegistryHook(tracked.conn_id).tracker)()
         run = tracker.run(tracked.model, tracked.training_key, tracked.tags, farewell_s=FAREWELL_S)
         async with run as live:
-            live.end("FAILED")
+            live.end(status)
     except REGISTRY_ERRORS as error:
-        log.warning("The model registry does not know that the training has failed: %s", error)
+        log.warning("The model registry does not know that the training is %s: %s", status, error)
+
+
+async def say_stopped(
+    host: EdgeHost, job_name: str, owner: Owner, tracked: Tracked | None, status: RunStatus, log: Any
+) -> None:
+    """Say in the model registry that the training was stopped, unless somebody has taken it up meanwhile.
+
+    Args:
+        host: The site.
+        job_name: The training's container.
+        owner: Who has given it up.
+        tracked: Its run; None for a job that has none.
+        status: How the run stands now.
+        log: Is told.
+    """
+    if tracked is not None and not set(await ownership.watchers(host, job_name)) - {owner}:
+        await say_ended(tracked, status, log)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 
+import pytest
 from tests import bundles
 
 from edge_runner.frames import Point
@@ -57,14 +58,17 @@ async def test_a_point_that_is_handed_over_by_two_watches_counts_once(tracking, 
     assert run.points == [FIRST, SECOND]
 
 
-async def test_a_failed_training_is_marked_and_runs_again_with_the_next_watch(tracking, name):
-    await watch(tracking, name, [FIRST], "FAILED")
-    [failed] = tracking.runs(name, KEY)
+@pytest.mark.parametrize("end", ["FAILED", "KILLED"])
+async def test_a_training_that_ended_badly_is_marked_and_its_run_goes_on_with_the_next_watch(
+    tracking, name, end
+):
+    await watch(tracking, name, [FIRST], end)
+    [ended] = tracking.runs(name, KEY)
     await watch(tracking, name)
     [again] = tracking.runs(name, KEY)
 
-    assert (failed.status, again.status) == ("FAILED", "RUNNING")
-    assert again.run_id == failed.run_id
+    assert (ended.status, again.status) == (end, "RUNNING")
+    assert again.run_id == ended.run_id
     assert again.points == [FIRST]
 
 

@@ -14,6 +14,7 @@ from typing import Literal, Protocol
 from edge_runner.frames import Point
 
 RunStatus = Literal["RUNNING", "FAILED", "KILLED"]
+"""`KILLED` is a training that was stopped; whichever it was, the next watch takes the same run up again."""
 
 
 class LiveRun(Protocol):

@@ -12,13 +12,14 @@ from typing import Any, TypeVar
 
 from edge_airflow.hooks.site import SiteHook
 from edge_airflow.time_limits import WatchLimits, given_up, not_given_up
-from edge_airflow.tracked import Sink
+from edge_airflow.tracked import Sink, Tracked, say_stopped
 from edge_training import lifecycle, watching
 from edge_training.errors import EdgeError, SecretsNeeded
 from edge_training.jobs import EdgeJob
 from edge_training.ownership import Owner
 from edge_training.perseverance import Perseverance
 from edge_training.ports.edge_host import ContainerState, EdgeHost
+from edge_training.ports.tracking import RunStatus
 
 T = TypeVar("T")
 BeforeStart = Callable[[EdgeHost], Awaitable[None]]
@@ -39,14 +40,24 @@ class Attempt:
         owner: Who watches it.
         limits: What the try puts up with.
         log: The task's log.
+        tracked: The job's run in the model registry, if it has one.
     """
 
-    def __init__(self, hook: SiteHook, job_name: str, owner: Owner, limits: WatchLimits, log: Any) -> None:
+    def __init__(
+        self,
+        hook: SiteHook,
+        job_name: str,
+        owner: Owner,
+        limits: WatchLimits,
+        log: Any,
+        tracked: Tracked | None = None,
+    ) -> None:
         self.hook = hook
         self.job_name = job_name
         self.owner = owner
         self.limits = limits
         self.log = log
+        self.tracked = tracked
         self._perseverance = Perseverance(limits.out_of_reach_s, log.warning)
         self._cursor = watching.START
         self._deliveries = 0
@@ -95,11 +106,16 @@ class Attempt:
             except SecretsNeeded as error:
                 self._deliver_again(error)
 
-    def give_up(self, why: str) -> str:
-        """Stop the job unless somebody else waits for it; gives a sentence on what came of it."""
+    def give_up(self, why: str, status: RunStatus) -> str:
+        """Stop the job unless somebody else waits for it; gives a sentence on what came of it.
+
+        Args:
+            why: What people read about it on the site.
+            status: How its run in the model registry stands once it is stopped.
+        """
         # In a thread of its own, which has no event loop yet: this one may be in the midst of one.
         sentences: list[str] = []
-        stopper = threading.Thread(target=lambda: sentences.append(asyncio.run(self._give_up(why))))
+        stopper = threading.Thread(target=lambda: asyncio.run(self._give_up(why, status, sentences.append)))
         stopper.start()
         stopper.join(self.limits.grace_s * 2)
         return sentences[0] if sentences else "The site takes long to stop it; maintain_site looks after it."
@@ -120,11 +136,13 @@ class Attempt:
         self._deliveries += 1
         self.log.warning("%s", error)
 
-    async def _give_up(self, why: str) -> str:
+    async def _give_up(self, why: str, status: RunStatus, tell: Callable[[str], None]) -> None:
+        job_name, owner, grace_s, log = self.job_name, self.owner, self.limits.grace_s, self.log
         try:
             async with self.hook.connect() as host:
-                return await given_up(
-                    host, self.job_name, self.owner, self.limits.grace_s, why, self.log.error
-                )
+                was_stopped = await lifecycle.give_up(host, job_name, owner, grace_s, why, log.error)
+                tell(given_up(was_stopped))
+                if was_stopped:
+                    await say_stopped(host, job_name, owner, self.tracked, status, log)
         except EdgeError as error:
-            return not_given_up(error)
+            tell(not_given_up(error))

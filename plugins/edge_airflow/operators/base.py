@@ -24,7 +24,7 @@ from edge_airflow.operators.defaults import DEFAULT_REGISTRY, DEFAULT_SITE, TRAI
 from edge_airflow.operators.documented import DocumentedOperator
 from edge_airflow.priorities import BackfillsLast
 from edge_airflow.time_limits import TIME_IS_OVER, WatchLimits, out_of_time
-from edge_airflow.tracked import Tracked, keep_raw_log, say_failed
+from edge_airflow.tracked import Tracked, keep_raw_log, say_ended
 from edge_airflow.triggers.edge_job import EdgeJobTrigger
 from edge_training import outcomes, partitions
 from edge_training.errors import EdgeError, Final, SecretsNeeded, error_of_kind
@@ -113,7 +113,7 @@ class EdgeJobOperator(DocumentedOperator):
         """What is looked at before a job is started that nobody has started yet."""
 
     def tracked(self, run: PipelineRun, lineage: Lineage) -> Tracked | None:
-        """Where the job's metrics go while it runs, and its raw log and its failure afterwards."""
+        """Where the job's metrics go while it runs, and its raw log and its bad end afterwards."""
         return None
 
     @ends_with_a_sentence
@@ -121,7 +121,7 @@ class EdgeJobOperator(DocumentedOperator):
         """Start or adopt the job; defer while it runs, or follow it to its end."""
         run = self.pipeline_run(context)
         job = self.build_job(run, context)
-        with self._attempting(run, job.name) as attempt:
+        with self._attempting(run, job.name, self.lineage(run, job)) as attempt:
             if self.deferrable and self._start(attempt, run, job) in UNFINISHED:
                 self._defer(run, job)
             return self._run_to_end(attempt, run, job)
@@ -133,7 +133,7 @@ class EdgeJobOperator(DocumentedOperator):
         """Take the result of the job that the trigger watched."""
         run = self.pipeline_run(context)
         error = event.get("error")
-        with self._attempting(run, job_name) as attempt:
+        with self._attempting(run, job_name, lineage) as attempt:
             if error and error["kind"] == SecretsNeeded.__name__:
                 return self._run_to_end(attempt, run, self.build_job(run, context))
             if error:
@@ -146,7 +146,7 @@ class EdgeJobOperator(DocumentedOperator):
     def on_kill(self) -> None:
         """Stop the job of a killed task, unless there is none yet or a newer try has adopted it."""
         if self._attempt is not None:
-            self.log.info("%s", self._attempt.give_up("its task was killed"))
+            self.log.info("%s", self._attempt.give_up("its task was killed", "KILLED"))
 
     def pipeline_run(self, context: Context) -> PipelineRun:
         """What all steps of this run share.
@@ -187,14 +187,15 @@ class EdgeJobOperator(DocumentedOperator):
         )
 
     @contextmanager
-    def _attempting(self, run: PipelineRun, job_name: str) -> Iterator[Attempt]:
+    def _attempting(self, run: PipelineRun, job_name: str, lineage: Lineage) -> Iterator[Attempt]:
         """This try at the job, which is stopped when the task's time is over."""
         limits = self._limits(ALARM_MARGIN_S)
-        self._attempt = attempt = Attempt(SiteHook(self.site), job_name, run.owner, limits, self.log)
+        tracked = self.tracked(run, lineage)
+        self._attempt = attempt = Attempt(SiteHook(self.site), job_name, run.owner, limits, self.log, tracked)
         try:
             yield attempt
         except (AirflowTaskTimeout, OutOfTime):
-            raise out_of_time(job_name, attempt.give_up(TIME_IS_OVER)) from None
+            raise out_of_time(job_name, attempt.give_up(TIME_IS_OVER, "FAILED")) from None
 
     def _limits(self, margin_s: float = 0.0) -> WatchLimits:
         """What a watch that begins now puts up with; it ends so much before Airflow's own limit."""
@@ -253,7 +254,7 @@ class EdgeJobOperator(DocumentedOperator):
             collected = await outcomes.collect(host, job_name)
         except Final:
             if tracked:
-                await say_failed(tracked, self.log)
+                await say_ended(tracked, "FAILED", self.log)
             raise
         return {"job": job_name, **lineage, **await self.finish(host, run, job_name, collected)}
 
@@ -267,4 +268,4 @@ class EdgeJobOperator(DocumentedOperator):
                 await keep_raw_log(host, job_name, tracked, self.log)
         except EdgeError as error:
             self.log.warning("%s", error)
-        await say_failed(tracked, self.log)
+        await say_ended(tracked, "FAILED", self.log)

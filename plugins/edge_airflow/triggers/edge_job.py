@@ -17,7 +17,7 @@ from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 from edge_airflow.hooks.site import LOOK_UP_ERRORS, SiteHook
 from edge_airflow.hooks.task_states import AirflowTaskStates
 from edge_airflow.time_limits import TIME_IS_OVER, WatchLimits, given_up, not_given_up, out_of_time
-from edge_airflow.tracked import Sink, Tracked, keep_raw_log, live_run
+from edge_airflow.tracked import Sink, Tracked, keep_raw_log, live_run, say_stopped
 from edge_training import lifecycle, outcomes, ownership, places, watching
 from edge_training.errors import (
     EdgeError,
@@ -111,10 +111,11 @@ class EdgeJobTrigger(BaseTrigger):
         why = "its task was marked, or its run was ended, in Airflow"
         async with await self._hook.aconnect() as host:
             grace_s, say = self.limits.grace_s, self.log.error
-            if await lifecycle.give_up(host, self.container, self.owner, grace_s, why, say):
-                return
-            if not await ownership.watchers(host, self.container):  # maintain_site was faster
-                say(await lifecycle.stop_sentence(host, self.container))
+            if not await lifecycle.give_up(host, self.container, self.owner, grace_s, why, say):
+                if await ownership.watchers(host, self.container):
+                    return
+                say(await lifecycle.stop_sentence(host, self.container))  # maintain_site was faster
+            await say_stopped(host, self.container, self.owner, self.tracked, "KILLED", self.log)
 
     async def _ended(self) -> TriggerEvent:
         """Watch the job to its end; gives the event."""
@@ -177,7 +178,9 @@ class EdgeJobTrigger(BaseTrigger):
                 if event := await self._event_of(host):
                     return event
                 grace_s, say = self.limits.grace_s, self.log.error
-                what = await given_up(host, self.container, self.owner, grace_s, TIME_IS_OVER, say)
+                what = given_up(
+                    await lifecycle.give_up(host, self.container, self.owner, grace_s, TIME_IS_OVER, say)
+                )
         except EdgeError as error:
             what = not_given_up(error)
         return ended_by(out_of_time(self.container, what))

@@ -20,7 +20,7 @@ TIMEOUT_S = 20
 DOWN_S = 30
 SETTLE_S = 5
 MARKED = "its task was marked, or its run was ended, in Airflow"
-KILLED = "its task was killed or ran out of time"
+KILLED = "its task was killed"
 ORPHANED = "no task of it is left in Airflow"
 """What `maintain_site` says, when its look falls between the mark and the kill."""
 FRESH_PARTITION = "2013-03-15"

@@ -8,10 +8,12 @@ import logging
 
 import pytest
 from tests.fakes.edge_host import InMemoryEdgeHost
-from tests.jobs import IMAGE
+from tests.jobs import IMAGE, NEXT_TRY, OWNER, PLAIN
 
-from edge_airflow.tracked import Tracked, keep_raw_log, live_run, say_failed
+from edge_airflow.tracked import Tracked, keep_raw_log, live_run, say_ended, say_stopped
+from edge_training import ownership
 from edge_training.errors import JobInterrupted
+from edge_training.lifecycle import ensure_started
 from edge_training.stages import raw_log
 
 LOG = logging.getLogger(__name__)
@@ -38,9 +40,21 @@ async def test_without_a_registry_no_metrics_are_forwarded(no_registry, caplog):
     assert "No metrics are forwarded" in caplog.text
 
 
-async def test_without_a_registry_a_failure_is_said_in_the_log_only(no_registry, caplog):
-    await say_failed(TRACKED, LOG)
-    assert "does not know that the training has failed" in caplog.text
+async def test_without_a_registry_a_bad_end_is_said_in_the_log_only(no_registry, caplog):
+    await say_ended(TRACKED, "FAILED", LOG)
+    assert "does not know that the training is FAILED" in caplog.text
+
+
+@pytest.mark.parametrize(("taken_up", "status"), [(True, "RUNNING"), (False, "KILLED")])
+async def test_a_training_that_a_next_try_has_taken_up_meanwhile_is_not_called_stopped(
+    runs, taken_up, status
+):
+    host, run = InMemoryEdgeHost({IMAGE}), runs.find_or_make("delay", TRACKED.training_key, {})
+    await ensure_started(host, PLAIN, OWNER)
+    if taken_up:
+        await ownership.claim(host, PLAIN.name, NEXT_TRY)
+    await say_stopped(host, PLAIN.name, OWNER, TRACKED, "KILLED", LOG)
+    assert run.status == status
 
 
 @pytest.mark.parametrize(

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
 from airflow.sdk import Asset
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from tests.fakes.edge_host import InMemoryEdgeHost, Outcome
+from tests.jobs import PLAIN
 
+from edge_airflow.hooks.site import SiteHook
+from edge_airflow.operators.attempt import OutOfTime
 from edge_airflow.operators.base import EdgeJobOperator
 from edge_airflow.operators.data import SnapshotDataOperator, StageDataOperator, WaitForPartitionOperator
 from edge_airflow.operators.deploy import EVENT_FIELDS, latest_event
 from edge_airflow.operators.model import TrainModelOperator
-from edge_training.errors import BadRequest
+from edge_training.errors import BadRequest, TimeLimit
+from edge_training.lifecycle import ensure_started
 from edge_training.project import ModelProject
 
 IMAGE = f"host/edge/training@sha256:{'1' * 64}"
@@ -194,3 +201,21 @@ def test_a_deployment_follows_the_newest_event():
 def test_a_deployment_that_no_image_started_names_the_remedy(events):
     with pytest.raises(BadRequest, match="run the training DAG with deploy=always instead"):
         latest_event({"triggering_asset_events": events}, Asset("delay_image"))
+
+
+@pytest.mark.parametrize(("end", "status"), [(OutOfTime, "FAILED"), (None, "KILLED")])
+def test_a_training_that_its_worker_stops_is_not_left_running_in_the_model_registry(
+    model, runs, monkeypatch, end, status
+):
+    host = InMemoryEdgeHost({PLAIN.image})
+    host.outcomes[PLAIN.name] = [Outcome(runs=True)]
+    monkeypatch.setattr(SiteHook, "connect", lambda _: nullcontext(host))
+    task = TrainModelOperator(task_id="step", model=model, snapshot={}, script_params={})
+    run, training = task.pipeline_run(context("2013-02-01")), {"training_key": "ab" * 32}
+    asyncio.run(ensure_started(host, PLAIN, run.owner))
+    with pytest.raises(TimeLimit) if end else nullcontext(), task._attempting(run, PLAIN.name, training):
+        if end:
+            raise end
+        task.on_kill()
+    assert host.containers[PLAIN.name].status == "exited"
+    assert runs.find_or_make("delay", training["training_key"], {}).status == status

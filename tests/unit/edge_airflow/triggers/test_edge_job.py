@@ -12,12 +12,14 @@ import pytest
 from airflow.triggers.base import TriggerEvent
 from tests.fakes.bookmarks import InMemoryBookmarks
 from tests.fakes.edge_host import InMemoryEdgeHost, Outcome, success
-from tests.jobs import IMAGE, OWNER, PLAIN
+from tests.fakes.task_states import InMemoryTaskStates
+from tests.jobs import IMAGE, NEXT_TRY, OTHER_RUN, OWNER, PLAIN
 
 from edge_airflow.time_limits import WatchLimits
 from edge_airflow.tracked import Tracked
 from edge_airflow.triggers import edge_job
 from edge_airflow.triggers.edge_job import EdgeJobTrigger
+from edge_training import lifecycle
 from edge_training.errors import SiteUnreachable
 from edge_training.lifecycle import ensure_started
 from edge_training.ports.bookmarks import Bookmarks
@@ -87,3 +89,44 @@ async def test_a_job_that_waits_in_silence_is_not_out_of_reach(monkeypatch):
     trigger = EdgeJobTrigger("edge_site", PLAIN.name, asdict(OWNER), asdict(limits))
     trigger._hook = Hook(host)
     assert [event async for event in trigger.run()] == [TriggerEvent({})]
+
+
+@pytest.fixture
+async def training() -> InMemoryEdgeHost:
+    """A site where a training runs."""
+    host = InMemoryEdgeHost({IMAGE})
+    host.outcomes[PLAIN.name] = [Outcome(runs=True)]
+    await ensure_started(host, PLAIN, OWNER)
+    return host
+
+
+def told_to_kill(host: EdgeHost) -> EdgeJobTrigger:
+    """The trigger of a training whose task was marked in Airflow."""
+    trigger = EdgeJobTrigger("edge_site", PLAIN.name, asdict(OWNER), asdict(WatchLimits()), TRACKED)
+    trigger._hook, trigger.task_states = Hook(host), InMemoryTaskStates()
+    return trigger
+
+
+@pytest.mark.parametrize("other", [NEXT_TRY, OTHER_RUN])
+async def test_the_run_of_a_training_that_somebody_else_waits_for_is_running(runs, training, other):
+    run = runs.find_or_make("delay", "ab" * 32, {})
+    await ensure_started(training, PLAIN, other)
+    await told_to_kill(training).on_kill()
+    assert (training.containers[PLAIN.name].status, run.status) == ("running", "RUNNING")
+
+
+@pytest.mark.parametrize("by", ["its own kill", "maintain_site"])
+async def test_the_run_of_a_stopped_training_says_so(runs, training, by):
+    if by == "maintain_site":
+        await lifecycle.give_up(training, PLAIN.name, OWNER, 1, "no task comes back for it")
+    await told_to_kill(training).on_kill()
+    run = runs.find_or_make("delay", "ab" * 32, {})
+    assert (training.containers[PLAIN.name].status, run.status) == ("exited", "KILLED")
+
+
+async def test_a_job_that_has_no_run_is_stopped_all_the_same(runs, training):
+    trigger = told_to_kill(training)
+    trigger.tracked = None
+    await trigger.on_kill()
+    assert training.containers[PLAIN.name].status == "exited"
+    assert runs.runs == {}
