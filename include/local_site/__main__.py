@@ -36,12 +36,15 @@ def show_down(settings: Settings) -> None:
 
 
 def show_status(settings: Settings) -> None:
-    """Print one line for each process on record, and the addresses."""
+    """Print one line for each process on record, then the addresses, unless all of it is down."""
     supervisor = Supervisor(layout_of(settings))
-    for name in supervisor.names():
-        process = supervisor.running(name)
+    found = {name: supervisor.running(name) for name in supervisor.names()}
+    for name, process in found.items():
         CONSOLE.print(f"{name:<24} {f'runs, pid {process.pid}' if process else 'has ended'}")
-    CONSOLE.print(describe(settings.state_dir))
+    if any(found.values()):
+        CONSOLE.print(describe(settings.state_dir))
+    else:
+        CONSOLE.print(f"{settings.state_dir} is down: `make site` or `make demo` starts it.", soft_wrap=True)
 
 
 def run(command: str, settings: Settings, *, with_airflow: bool) -> None:

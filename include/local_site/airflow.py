@@ -27,6 +27,8 @@ from local_site.settings import Settings
 USER = "admin"
 POOL = "edge_site"
 POOL_SLOTS = 4
+RUN_TASKS = ("airflow-scheduler", "airflow-triggerer")
+"""What looks connections up as soon as it runs: `maintain_site` starts by itself."""
 API_LIMIT_S = 10.0
 START_LIMIT_S = 120.0
 MIGRATE_LIMIT_S = 180.0

@@ -10,9 +10,13 @@ from local_site.files import write_json
 from local_site.info import SiteInfo
 
 
-def write_airflow_secrets(airflow_dir: Path, info: SiteInfo) -> None:
-    """Write connections.json and variables.json, readable by their owner only."""
+def write_connections(airflow_dir: Path, info: SiteInfo) -> None:
+    """Write connections.json, readable by its owner only; the images need not be known yet."""
     write_json(airflow_dir / "connections.json", connections(info))
+
+
+def write_variables(airflow_dir: Path, info: SiteInfo) -> None:
+    """Write variables.json, readable by its owner only."""
     write_json(airflow_dir / "variables.json", variables(info, airflow_dir))
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from local_site import airflow, blob_store, docker_engine, environments, metadata_database, packages
 from local_site import registry as container_registry
 from local_site.base_image import BaseImage, ensure_base_image
-from local_site.connections import write_airflow_secrets
+from local_site.connections import write_connections, write_variables
 from local_site.credentials import Credentials, load_or_create
 from local_site.files import locked, make_private_dir
 from local_site.health import LOOPBACK
@@ -69,11 +69,11 @@ class Site:
             run_steps(self._steps(), self.progress)
             info = self._info()
             save(self.layout.site_file, info)
-            write_airflow_secrets(self.layout.airflow_dir, info)
         return info
 
     def _steps(self) -> list[Step]:
         ready = ("system packages", "keys and certificates")
+        pushed = ("serving runtime pushed", "training runtime pushed")
         return [
             Step("system packages", self._install_packages),
             Step("keys and certificates", self._make_keys),
@@ -95,21 +95,21 @@ class Site:
             Step("serving runtime pushed", lambda: self._push("serving"), ("serving runtime built",)),
             Step("training runtime built", self._build_training, ("serving runtime built",)),
             Step("training runtime pushed", lambda: self._push("training"), ("training runtime built",)),
+            Step("Airflow's connections", self._write_connections, ("Docker engine", "SSH server")),
+            Step("Airflow's variables", self._write_variables, ("Airflow's connections", *pushed)),
             *(self._airflow_steps() if self.with_airflow else []),
         ]
 
     def _airflow_steps(self) -> list[Step]:
         port = self.settings.ports.airflow
         parts = airflow.processes(self.layout, self.settings.root, port)
+        tables = "Airflow's tables"
+        needs = dict.fromkeys(airflow.RUN_TASKS, (tables, "Airflow's connections"))
         return [
             Step("metadata database", self._start_database, ("system packages",)),
-            Step(
-                "Airflow's tables",
-                self._make_tables,
-                ("keys and certificates", "metadata database"),
-            ),
+            Step(tables, self._make_tables, ("keys and certificates", "metadata database")),
             *[
-                Step(part.name, partial(self.supervisor.ensure, part), ("Airflow's tables",))
+                Step(part.name, partial(self.supervisor.ensure, part), needs.get(part.name, (tables,)))
                 for part in parts
             ],
             Step("site's pool in Airflow", self._make_pool, ("airflow-api-server",)),
@@ -176,6 +176,12 @@ class Site:
     def _start_database(self) -> None:
         self.supervisor.ensure(metadata_database.metadata_database(self.layout))
 
+    def _write_connections(self) -> None:
+        write_connections(self.layout.airflow_dir, self._info())
+
+    def _write_variables(self) -> None:
+        write_variables(self.layout.airflow_dir, self._info())
+
     def _make_tables(self) -> None:
         airflow.write_configuration(self.layout, self.settings, self.credentials)
         airflow.migrate(self.layout, self.settings.root)
@@ -228,6 +234,7 @@ class Site:
         return f"{LOOPBACK}:{self.settings.ports.registry}"
 
     def _info(self) -> SiteInfo:
+        """Where everything is; images that are not pushed yet are empty."""
         ports = self.settings.ports
         return SiteInfo(
             ssh_host=LOOPBACK,
@@ -248,8 +255,8 @@ class Site:
             registry_user=container_registry.USER,
             registry_password=self.credentials.registry_password,
             mlflow_url=f"http://{LOOPBACK}:{ports.mlflow}",
-            training_image=self.images["training"],
-            serving_image=self.images["serving"],
+            training_image=self.images.get("training", ""),
+            serving_image=self.images.get("serving", ""),
             airflow_url=f"http://{LOOPBACK}:{ports.airflow}",
             airflow_user=airflow.USER,
             airflow_password=self.credentials.airflow_password,

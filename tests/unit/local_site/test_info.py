@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 import stat
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from local_site.connections import connections, variables, write_airflow_secrets
+from local_site.__main__ import show_status
+from local_site.connections import connections, variables, write_connections, write_variables
 from local_site.errors import SiteNotUp
 from local_site.info import SiteInfo, describe, save
+from local_site.layout import Layout
+from local_site.processes import ProcessSpec, Supervisor
+from local_site.settings import Settings
 
 
 @pytest.fixture
@@ -56,13 +62,28 @@ def test_a_site_that_never_started_names_the_command_that_starts_it(tmp_path):
         describe(tmp_path)
 
 
+def test_a_site_that_is_down_is_said_to_be_down_and_has_no_addresses(tmp_path, info, capsys):
+    save(tmp_path / "site.json", info)
+    settings = replace(Settings.from_environment({}), state_dir=tmp_path)
+    supervisor = Supervisor(Layout(tmp_path, tmp_path / "cache"))
+    supervisor.ensure(ProcessSpec("part", [sys.executable, "-c", "input()"], lambda: True))
+    supervisor.running("part").wait(10)
+    show_status(settings)
+    said = capsys.readouterr().out
+    assert "part                     has ended" in said
+    assert "is down" in said
+    assert "make site" in said
+    assert info.mlflow_url not in said
+
+
 def test_passwords_do_not_show_when_printed(info):
     assert not any(secret in repr(info) for secret in ("blob-key", "registry-password", "airflow-password"))
 
 
 def test_files_with_secrets_are_private(tmp_path, info):
     save(tmp_path / "site.json", info)
-    write_airflow_secrets(tmp_path / "airflow", info)
+    write_connections(tmp_path / "airflow", info)
+    write_variables(tmp_path / "airflow", info)
     files: list[Path] = [tmp_path / "site.json", *(tmp_path / "airflow").iterdir()]
     assert len(files) == 3
     assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in files)

@@ -1,0 +1,38 @@
+"""In which order a site starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from local_site import airflow
+from local_site.settings import Settings
+from local_site.site import Site
+from local_site.steps import Step
+
+SETTINGS = Settings.from_environment({})
+
+
+@pytest.fixture
+def steps() -> dict[str, Step]:
+    return {step.name: step for step in Site(SETTINGS, with_airflow=True)._steps()}
+
+
+def before(steps: Mapping[str, Step], name: str) -> set[str]:
+    """All that is done before a step begins."""
+    return set(steps[name].after).union(*(before(steps, earlier) for earlier in steps[name].after))
+
+
+@pytest.mark.parametrize("name", airflow.RUN_TASKS)
+def test_no_task_of_airflow_runs_before_the_site_it_looks_after_is_known_and_answers(steps, name):
+    assert before(steps, name) >= {"Airflow's connections", "SSH server", "Docker engine"}
+
+
+def test_airflow_does_not_wait_for_what_takes_minutes(steps):
+    slow = {"base image", "wheels of the runtimes", "training runtime pushed"}
+    assert not any(before(steps, name) & slow for name in steps if name.startswith("airflow-"))
+
+
+def test_the_images_are_told_when_they_are_pushed(steps):
+    assert before(steps, "Airflow's variables") >= {"serving runtime pushed", "training runtime pushed"}
