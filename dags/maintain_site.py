@@ -1,9 +1,9 @@
 """Looks after the site: stops jobs that nobody waits for any more, and removes what nobody needs.
 
-One run after the other, an hour each. To clean up by other rules, trigger a run with other values; it takes
-its turn after the present one. To change them for good, change the defaults here. Whatever they say, a
-training stays until its raw log is an artifact of its run in the model registry; a copy that failed before
-is made first.
+One run after the other, an hour each. To clean up by other rules, trigger a run with other values; it waits
+until the running one is over, up to an hour. To change them for good, change the defaults here. Whatever
+they say, a training stays until its raw log is an artifact of its run in the model registry; a copy that
+failed before is made first.
 """
 
 from __future__ import annotations
