@@ -196,8 +196,8 @@ class BlobStore:
         raise StepError(
             "StoreUnavailable",
             f"The blob store {self._access.endpoint} did not answer in {self._retry.attempts} tries "
-            f"({reason}); "
-            "the task is retried, so look at the store and its network if this goes on.",
+            f"({reason}); the task is retried, so if this goes on, check the host in the site's blob "
+            "connection, the store and its network.",
         )
 
 

@@ -137,6 +137,7 @@ def test_store_that_is_not_there_is_unavailable():
         store = store_on(server, pauses := [])
     with pytest.raises(StepError, match="did not answer in 3 tries") as caught:
         read(store)
+    assert "check the host in the site's blob connection, the store and its network" in caught.value.message
     assert caught.value.kind == "StoreUnavailable"
     assert len(pauses) == 2
 
