@@ -44,7 +44,7 @@ async def entered(site: str) -> AsyncIterator[Premises]:
     Raises:
         SiteUnreachable: The VM or its Docker daemon does not answer.
         SiteRefused: The VM refuses us, or is not the one whose host key was pinned.
-        BadRequest: The site's connection lacks a field.
+        BadRequest: The site's connection is missing, or a field of it is or cannot be right.
     """
     from edge_training.adapters import docker_inventory, docker_over_ssh, vm_bookmarks
 

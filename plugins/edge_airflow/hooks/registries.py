@@ -6,10 +6,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseHook, Connection
+from airflow.sdk import Connection
 from asgiref.sync import sync_to_async
 
-from edge_airflow.hooks.site import required
+from edge_airflow.hooks.fields import certificates, certificates_file, required
+from edge_airflow.hooks.lookups import ConnectionHook
 from edge_training.ports.edge_host import RegistryLogin
 from edge_training.ports.image_registry import ImageRegistry
 from edge_training.ports.model_registry import ModelRegistry
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from edge_training.adapters.mlflow_session import MlflowSession
 
 
-class ImageRegistryHook(BaseHook):
+class ImageRegistryHook(ConnectionHook):
     """Reads the container registry's connection: host, login, password; extra `ca_pem`.
 
     Args:
@@ -44,11 +45,11 @@ class ImageRegistryHook(BaseHook):
         from edge_training.adapters.oci_registry import OciRegistry
 
         login = self.login()
-        ca_pem = self.get_connection(self.conn_id).extra_dejson.get("ca_pem")
+        ca_pem = certificates(self.get_connection(self.conn_id), "ca_pem")
         return OciRegistry(login.registry, login.user, login.password, ca_pem=ca_pem)
 
 
-class ModelRegistryHook(BaseHook):
+class ModelRegistryHook(ConnectionHook):
     """Reads the model registry's connection: host, an MLflow tracking URI; login and password where it
     asks for them; extra `ca_file` for a private authority.
 
@@ -97,11 +98,11 @@ def server_of(connection: Connection) -> dict[str, Any]:
     """Where an MLflow server is and who we are there.
 
     Raises:
-        BadRequest: The connection names no host.
+        BadRequest: The connection names no host, or no certificate by its `ca_file`.
     """
     return {
         "url": required(connection, "host", connection.host),
         "user": connection.login or None,
         "password": connection.password or None,
-        "ca_file": connection.extra_dejson.get("ca_file"),
+        "ca_file": certificates_file(connection, "ca_file"),
     }

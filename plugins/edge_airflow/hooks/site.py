@@ -9,14 +9,15 @@ host is refused), `docker_socket`, `boot_id_path`, `deployment`.
 from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from airflow.sdk import BaseHook, Connection
+from airflow.sdk import Connection
 from airflow.sdk.configuration import conf
-from airflow.sdk.exceptions import AirflowException, AirflowRuntimeError
 from asgiref.sync import sync_to_async
 
+from edge_airflow.hooks.fields import certificates, extra_of, required, text_of_file
+from edge_airflow.hooks.lookups import LOOK_UP_ERRORS as LOOK_UP_ERRORS  # known from here to the triggers
+from edge_airflow.hooks.lookups import ConnectionHook
 from edge_training.errors import BadRequest, SiteUnreachable
 from edge_training.ports.bookmarks import Bookmarks
 from edge_training.ports.edge_host import EdgeHost
@@ -27,15 +28,14 @@ if TYPE_CHECKING:
 
 DEFAULT_SSH_PORT = 22
 DEFAULT_DOCKER_SOCKET = "/var/run/docker.sock"
-LOOK_UP_ERRORS = (AirflowException, AirflowRuntimeError)
-"""How a connection that is not there ends, and a question that Airflow cannot answer just now."""
 
 
-class SiteHook(BaseHook):
+class SiteHook(ConnectionHook):
     """Reads a site's connections.
 
-    The VM's is read anew for each connection that is made, and used as it was when it cannot be read: where
-    the line to a site is lost, the line to a secrets backend often is as well.
+    The VM's is read anew for each connection that is made, and used as it was when it cannot be read or makes
+    no sense any more: where the line to a site is lost, the line to a secrets backend often is as well, and
+    a slip in a connection must not end a watch.
 
     Args:
         site: The site's name; its connections begin with it.
@@ -58,7 +58,7 @@ class SiteHook(BaseHook):
             BadRequest: It has neither; jobs that belong to nobody in particular could be stopped by anybody.
         """
         connection = self.get_connection(f"{self.site_name}_vm")
-        name = connection.extra_dejson.get("deployment") or conf.get("api", "base_url", fallback="")
+        name = extra_of(connection).get("deployment") or conf.get("api", "base_url", fallback="")
         if not name:
             raise BadRequest(
                 f"This Airflow has no name for the site: add the extra `deployment` to {connection.conn_id}, "
@@ -67,14 +67,17 @@ class SiteHook(BaseHook):
         return str(name)
 
     def connect(self) -> AbstractAsyncContextManager[EdgeHost]:
-        """The site's Docker engine, from a worker."""
+        """The site's Docker engine, from a worker.
+
+        Raises:
+            BadRequest: There is no such connection, or a field of it cannot be right, and that was so before.
+        """
         try:
-            connection = self.get_connection(f"{self.site_name}_vm")
-        except LOOK_UP_ERRORS:
+            self._target = ssh_target(self.get_connection(f"{self.site_name}_vm"))
+        except (BadRequest, *LOOK_UP_ERRORS) as error:
             if self._target is None:
                 raise
-        else:
-            self._target = ssh_target(connection)
+            self._say_used_as_it_was(error)
         return engine(self._target)
 
     async def aconnect(self) -> AbstractAsyncContextManager[EdgeHost]:
@@ -82,17 +85,15 @@ class SiteHook(BaseHook):
 
         Raises:
             SiteUnreachable: Airflow cannot look the connection up, and could not before.
+            BadRequest: There is no such connection, or a field of it cannot be right, and that was so before.
         """
         try:
             connection = await self.aget_connection(f"{self.site_name}_vm")
-        except LOOK_UP_ERRORS as error:
-            if self._target is None:
-                raise SiteUnreachable(
-                    f"Airflow cannot look up the connection {self.site_name}_vm ({error}); check its secrets "
-                    "backend."
-                ) from None
-        else:
             self._target = await sync_to_async(ssh_target)(connection)
+        except (BadRequest, *LOOK_UP_ERRORS) as error:
+            if self._target is None:
+                raise (error if isinstance(error, BadRequest) else SiteUnreachable(str(error))) from None
+            self._say_used_as_it_was(error)
         return await sync_to_async(engine)(self._target)
 
     async def abookmarks(self) -> AbstractAsyncContextManager[Bookmarks]:
@@ -102,6 +103,9 @@ class SiteHook(BaseHook):
         if self._target is None:
             raise RuntimeError("abookmarks was called before aconnect; report this as a fault of ours.")
         return vm_bookmarks.connect(self._target)
+
+    def _say_used_as_it_was(self, error: Exception) -> None:
+        self.log.warning("The connection to %s is used as it was read last: %s", self.site_name, error)
 
 
 def engine(target: SshTarget) -> AbstractAsyncContextManager[EdgeHost]:
@@ -115,17 +119,17 @@ def ssh_target(connection: Connection) -> SshTarget:
     """The VM behind a connection.
 
     Raises:
-        BadRequest: A field that is needed is missing.
+        BadRequest: A field that is needed is missing, or one cannot be right.
     """
     from edge_training.adapters.ssh import DEFAULT_BOOT_ID_PATH, SshTarget
 
-    extra = connection.extra_dejson
+    extra = extra_of(connection)
     key_file = extra.get("key_file")
     return SshTarget(
         host=required(connection, "host", connection.host),
         port=connection.port or DEFAULT_SSH_PORT,
         user=required(connection, "login", connection.login),
-        private_key=Path(key_file).read_text()
+        private_key=text_of_file(connection, "key_file", key_file)
         if key_file
         else required(connection, "private_key", extra.get("private_key")),
         host_key=required(connection, "host_key", extra.get("host_key")),
@@ -138,28 +142,14 @@ def blob_store(connection: Connection) -> BlobStore:
     """The blob store behind a connection.
 
     Raises:
-        BadRequest: A field that is needed is missing.
+        BadRequest: A field that is needed is missing, or one cannot be right.
     """
-    extra = connection.extra_dejson
+    extra = extra_of(connection)
     return BlobStore(
         endpoint=required(connection, "host", connection.host),
         account=required(connection, "login", connection.login),
         key=required(connection, "password", connection.password),
         api_version=extra.get("api_version") or DEFAULT_API_VERSION,
-        ca_pem=extra.get("ca_pem"),
+        ca_pem=certificates(connection, "ca_pem"),
         forward_address=extra.get("forward_address") or "",
     )
-
-
-def required(connection: Connection, name: str, value: Any) -> str:
-    """A field's value.
-
-    Raises:
-        BadRequest: It is empty.
-    """
-    if not value:
-        raise BadRequest(
-            f"The connection {connection.conn_id} lacks {name}; add it under Admin > Connections or in "
-            "the secrets backend."
-        )
-    return str(value)

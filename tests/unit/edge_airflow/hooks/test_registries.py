@@ -7,9 +7,10 @@ import json
 
 import pytest
 from airflow.sdk import Connection
+from tests.standins.certificates import certificates
 from tests.standins.troubled_proxy import troubled_proxy
 
-from edge_airflow.hooks.registries import ModelRegistryHook, server_of
+from edge_airflow.hooks.registries import ImageRegistryHook, ModelRegistryHook, server_of
 from edge_training.errors import BadRequest
 
 NOBODY = "http://127.0.0.1:9"
@@ -24,14 +25,39 @@ def test_a_server_without_login_needs_only_its_host():
 
 
 def test_login_and_authority_are_read_from_the_connection():
-    server = server_of(mlflow(login="edge", password="secret", extra=json.dumps({"ca_file": "/ca.pem"})))
+    ca_file = str(certificates().ca_file)
+    server = server_of(mlflow(login="edge", password="secret", extra=json.dumps({"ca_file": ca_file})))
 
-    assert server == {"url": NOBODY, "user": "edge", "password": "secret", "ca_file": "/ca.pem"}
+    assert server == {"url": NOBODY, "user": "edge", "password": "secret", "ca_file": ca_file}
 
 
 def test_a_connection_without_a_host_is_named():
     with pytest.raises(BadRequest, match="edge_mlflow lacks host"):
         server_of(mlflow(host=""))
+
+
+@pytest.mark.parametrize("content", [None, "junk"])
+def test_an_authoritys_file_that_gives_no_certificate_is_named(tmp_path, content):
+    path = tmp_path / "ca.pem"
+    if content:
+        path.write_text(content)
+    with pytest.raises(BadRequest, match=f"{path}, which ca_file of the connection edge_mlflow names, gives"):
+        server_of(mlflow(extra=json.dumps({"ca_file": str(path)})))
+
+
+def test_the_container_registrys_authority_must_be_a_certificate(monkeypatch):
+    registry = {"conn_type": "http", "host": "r.test", "login": "edge", "password": "pw"}
+    monkeypatch.setenv("AIRFLOW_CONN_EDGE_REGISTRY", json.dumps(registry | {"extra": {"ca_pem": "PEM"}}))
+    with pytest.raises(BadRequest, match="ca_pem of the connection edge_registry is no PEM certificate"):
+        ImageRegistryHook("edge_registry").client()
+
+
+async def test_a_registry_that_is_not_defined_is_named():
+    for look in (ImageRegistryHook("nowhere").login, ModelRegistryHook("nowhere").tracker):
+        with pytest.raises(BadRequest, match="The connection nowhere is missing, or its JSON or URI is"):
+            look()
+    with pytest.raises(BadRequest, match="The connection nowhere is missing"):
+        await ModelRegistryHook("nowhere").atracker()
 
 
 @pytest.mark.parametrize("from_a_trigger", [False, True])

@@ -6,14 +6,15 @@ import json
 
 import pytest
 from airflow.sdk import Connection
-from airflow.sdk.exceptions import AirflowNotFoundException
+from airflow.sdk.exceptions import AirflowException
+from tests.standins.certificates import certificates
 
 from edge_airflow.hooks.registries import ImageRegistryHook
 from edge_airflow.hooks.site import SiteHook, blob_store, ssh_target
 from edge_training.errors import BadRequest, SiteUnreachable
 
 VM = {"private_key": "PRIVATE", "host_key": "ssh-ed25519 AAAA", "docker_socket": "/run/docker.sock"}
-BLOB = {"api_version": "2019-07-07", "ca_pem": "PEM", "forward_address": "10.0.0.4"}
+BLOB = {"api_version": "2019-07-07", "forward_address": "10.0.0.4"}
 
 
 def vm(extra: dict, **changes) -> Connection:
@@ -76,7 +77,7 @@ def test_a_vm_without_a_needed_field_is_refused_by_the_fields_name(connection, f
 def test_the_blob_store_is_read_from_its_connection():
     store = blob_store(blob(BLOB))
     assert (store.endpoint, store.account, store.key) == ("https://edgestore.blob.test", "edgestore", "a2V5")
-    assert (store.api_version, store.ca_pem, store.forward_address) == ("2019-07-07", "PEM", "10.0.0.4")
+    assert (store.api_version, store.ca_pem, store.forward_address) == ("2019-07-07", None, "10.0.0.4")
     assert blob_store(blob({})).api_version == "2019-02-02"
     assert "a2V5" not in repr(store)
 
@@ -93,19 +94,96 @@ def test_connections_are_found_by_the_sites_name(monkeypatch):
     assert (site.name, site.store.account) == ("north", "edgestore")
 
 
-async def test_a_connection_that_cannot_be_read_any_more_is_used_as_it_was(monkeypatch):
-    """Where the line to a site is lost, the line to a secrets backend often is as well."""
+async def connect_both_ways(hook: SiteHook) -> None:
+    """As a worker and as a trigger do."""
+    hook.connect()
+    await hook.aconnect()
+    await hook.abookmarks()
+
+
+async def test_a_site_that_was_never_defined_is_said_at_once():
+    hook = SiteHook("north")
+    with pytest.raises(BadRequest, match="The connection north_vm is missing"):
+        await hook.aconnect()
+    with pytest.raises(BadRequest, match="The connection north_vm is missing"):
+        hook.connect()
+
+
+async def test_a_secrets_backend_that_fails_is_waited_for(failing_backend):
     hook = SiteHook("north")
     with pytest.raises(SiteUnreachable, match="cannot look up the connection north_vm"):
         await hook.aconnect()
-    with pytest.raises(AirflowNotFoundException):
+    with pytest.raises(AirflowException, match="cannot look up the connection north_vm"):
         hook.connect()
+
+
+@pytest.mark.parametrize("now", ["", '{"conn_type": "ssh", ', json.dumps({"conn_type": "ssh"})])
+async def test_a_watch_goes_on_with_the_connection_as_it_was(monkeypatch, capsys, now):
+    """Gone, broken, or without a host: a slip in a connection ends no watch."""
+    hook = SiteHook("north")
     monkeypatch.setenv("AIRFLOW_CONN_NORTH_VM", vm(VM).get_uri())
-    await hook.aconnect()
+    await connect_both_ways(hook)
+    known = hook._target
+    monkeypatch.setenv("AIRFLOW_CONN_NORTH_VM", now)
+    await connect_both_ways(hook)
+    assert hook._target == known
+    assert "north is used as it was read last: The connection north_vm" in capsys.readouterr().out
+
+
+async def test_a_watch_goes_on_through_a_secrets_backend_that_fails(monkeypatch, request):
+    hook = SiteHook("north")
+    monkeypatch.setenv("AIRFLOW_CONN_NORTH_VM", vm(VM).get_uri())
+    await connect_both_ways(hook)
     monkeypatch.delenv("AIRFLOW_CONN_NORTH_VM")
-    await hook.aconnect()
-    await hook.abookmarks()
-    hook.connect()
+    request.getfixturevalue("failing_backend")
+    await connect_both_ways(hook)
+
+
+async def test_a_watch_goes_on_while_its_key_file_is_away(tmp_path, monkeypatch):
+    (tmp_path / "key").write_text("FROM FILE")
+    hook = SiteHook("north")
+    extra = {"host_key": "ssh-ed25519 AAAA", "key_file": str(tmp_path / "key")}
+    monkeypatch.setenv("AIRFLOW_CONN_NORTH_VM", vm(extra).get_uri())
+    await connect_both_ways(hook)
+    (tmp_path / "key").unlink()
+    await connect_both_ways(hook)
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe"])
+async def test_a_key_file_that_cannot_be_read_is_named(tmp_path, monkeypatch, content):
+    key = tmp_path / "key"
+    if content:
+        key.write_bytes(content)
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_NORTH_VM", vm({"host_key": "ssh-ed25519 AAAA", "key_file": str(key)}).get_uri()
+    )
+    sentence = f"The file {key}, which key_file of the connection .*_vm names, cannot be read"
+    with pytest.raises(BadRequest, match=sentence):
+        SiteHook("north").connect()
+    with pytest.raises(BadRequest, match=sentence):
+        await SiteHook("north").aconnect()
+
+
+@pytest.mark.parametrize("extra", ["[]", '"text"', '{"host_key": '])
+def test_an_extra_that_is_no_object_is_refused(extra):
+    connection = Connection(conn_id="edge_site_vm", conn_type="ssh", host="h", login="e", extra=extra)
+    with pytest.raises(BadRequest, match="The extra of the connection edge_site_vm is no JSON object"):
+        ssh_target(connection)
+
+
+JUNK = ["PEM", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "Zertifikat f\u00fcr uns"]
+
+
+@pytest.mark.parametrize("pem", JUNK)
+def test_an_authority_that_is_no_certificate_is_refused_before_any_job(pem):
+    with pytest.raises(BadRequest, match="The ca_pem of the connection edge_site_blob is no PEM certificate"):
+        blob_store(blob({"ca_pem": pem}))
+
+
+def test_an_authority_is_read_and_an_empty_field_is_none():
+    pem = certificates().ca_file.read_text()
+    assert blob_store(blob({"ca_pem": pem})).ca_pem == pem
+    assert blob_store(blob({"ca_pem": ""})).ca_pem is None
 
 
 def test_the_registrys_password_stays_out_of_sight(monkeypatch):
