@@ -29,7 +29,9 @@ def deploy_flight_delay() -> None:
     """Skip what is older than the champion; roll out, check health, promote, or keep what served before."""
     decide = DecideRolloutOperator(task_id="decide_rollout", image=IMAGE)
     roll_out = RollOutOperator(
-        task_id="roll_out", decision=decide.output, host_port="{{ var.value.edge_service_port_flight_delay }}"
+        task_id="roll_out",
+        decision=decide.output,
+        host_port="{{ var.value.get('edge_service_port_flight_delay', '') }}",
     )
     promote = PromoteChampionOperator(task_id="promote_champion", service=roll_out.output)
 

@@ -65,6 +65,7 @@ class EdgeJobOperator(DocumentedOperator):
 
     template_fields: Sequence[str] = ("training_image",)
     ui_color: str = "#dceefb"
+    from_variables: ClassVar[Mapping[str, str]] = {"training_image": "edge_training_image"}
     default_limits: ClassVar[Limits] = DEFAULT_LIMITS
 
     def __init__(
@@ -119,6 +120,7 @@ class EdgeJobOperator(DocumentedOperator):
     @ends_with_a_sentence
     def execute(self, context: Context) -> dict[str, Any]:
         """Start or adopt the job; defer while it runs, or follow it to its end."""
+        self.check_inputs()
         run = self.pipeline_run(context)
         job = self.build_job(run, context)
         with self._attempting(run, job.name, self.lineage(run, job)) as attempt:

@@ -93,6 +93,7 @@ class StageDataOperator(EdgeJobOperator):
     """
 
     template_fields: Sequence[str] = (*EdgeJobOperator.template_fields, "snapshot")
+    handed_on: ClassVar[tuple[str, ...]] = ("snapshot",)
 
     def __init__(self, *, snapshot: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -111,6 +112,7 @@ class ValidateDataOperator(EdgeJobOperator):
     """
 
     template_fields: Sequence[str] = (*EdgeJobOperator.template_fields, "snapshot")
+    handed_on: ClassVar[tuple[str, ...]] = ("snapshot",)
     default_limits: ClassVar[Limits] = validate.DEFAULT_LIMITS
 
     def __init__(self, *, snapshot: Any, **kwargs: Any) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from airflow.sdk import Asset, Context
 from airflow.sdk.exceptions import AirflowSkipException
 
 from edge_airflow.failures import ends_with_a_sentence
+from edge_airflow.hooks.lookups import no_variable
 from edge_airflow.hooks.registries import ImageRegistryHook, ModelRegistryHook
 from edge_airflow.hooks.site import SiteHook
 from edge_airflow.operators.defaults import DEFAULT_MODEL_REGISTRY, DEFAULT_REGISTRY, DEFAULT_SITE
@@ -17,6 +18,7 @@ from edge_airflow.operators.documented import DocumentedOperator
 from edge_training.errors import BadRequest
 from edge_training.stages import rollout
 
+HIGHEST_PORT = 65535
 EVENT_FIELDS = {"model_name", "model_version", "image", "partition", "deploy"}
 """What push_image writes into the event of the image's Asset."""
 
@@ -74,6 +76,7 @@ class RollOutOperator(DocumentedOperator):
     """
 
     template_fields: Sequence[str] = ("decision", "host_port")
+    handed_on: ClassVar[tuple[str, ...]] = ("decision",)
     ui_color: str = "#fdf1d6"
 
     def __init__(
@@ -95,12 +98,12 @@ class RollOutOperator(DocumentedOperator):
     @ends_with_a_sentence
     def execute(self, context: Context) -> dict[str, Any]:
         """Roll out."""
+        self.check_inputs()
         return asyncio.run(self._roll_out(self.decision))
 
     async def _roll_out(self, decision: Mapping[str, Any]) -> dict[str, Any]:
-        spec = rollout.service(
-            decision["model_name"], decision["model_version"], decision["image"], int(self.host_port)
-        )
+        port = service_port(decision["model_name"], self.host_port)
+        spec = rollout.service(decision["model_name"], decision["model_version"], decision["image"], port)
         async with SiteHook(self.site).connect() as host:
             changed = await rollout.roll_out(host, spec, ImageRegistryHook(self.registry_conn_id).login())
         self.log.info(
@@ -113,6 +116,28 @@ class RollOutOperator(DocumentedOperator):
         return {**decision, "service": spec.name, "host_port": spec.host_port, "changed": changed}
 
 
+def service_port(model_name: str, value: int | str) -> int:
+    """The port that a model is served on.
+
+    Raises:
+        BadRequest: The model's variable is not set, or is no port.
+        AirflowException: A secrets backend did not answer.
+    """
+    variable = f"edge_service_port_{model_name}"
+    if value in ("", None):
+        raise no_variable(variable, "host_port")
+    try:
+        port = int(value)
+    except (TypeError, ValueError):
+        port = 0
+    if not 0 < port <= HIGHEST_PORT:
+        raise BadRequest(
+            f"The service of {model_name} cannot be published on port {value!r}; set the variable {variable} "
+            f"to a number from 1 to {HIGHEST_PORT}."
+        )
+    return port
+
+
 class PromoteChampionOperator(DocumentedOperator):
     """Makes the version that serves the champion.
 
@@ -122,6 +147,7 @@ class PromoteChampionOperator(DocumentedOperator):
     """
 
     template_fields: Sequence[str] = ("service",)
+    handed_on: ClassVar[tuple[str, ...]] = ("service",)
     ui_color: str = "#fdf1d6"
 
     def __init__(
@@ -134,5 +160,6 @@ class PromoteChampionOperator(DocumentedOperator):
     @ends_with_a_sentence
     def execute(self, context: Context) -> None:
         """Move the alias."""
+        self.check_inputs()
         registry = ModelRegistryHook(self.model_registry_conn_id).client()
         rollout.promote(registry, self.service["model_name"], self.service["model_version"])

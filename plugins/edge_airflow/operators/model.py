@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from airflow.sdk import Context
 
@@ -33,6 +33,7 @@ class TrainModelOperator(EdgeJobOperator):
     """
 
     template_fields: Sequence[str] = (*EdgeJobOperator.template_fields, "snapshot", "script_params", "force")
+    handed_on: ClassVar[tuple[str, ...]] = ("snapshot",)
 
     def __init__(
         self,
@@ -90,6 +91,7 @@ class EvaluateModelOperator(EdgeJobOperator):
     """
 
     template_fields: Sequence[str] = (*EdgeJobOperator.template_fields, "snapshot", "training")
+    handed_on: ClassVar[tuple[str, ...]] = ("snapshot", "training")
 
     def __init__(self, *, snapshot: Any, training: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -118,6 +120,11 @@ class ExportModelOperator(EdgeJobOperator):
         "evaluation",
         "bundle_store",
     )
+    handed_on: ClassVar[tuple[str, ...]] = ("training", "evaluation")
+    from_variables: ClassVar[Mapping[str, str]] = {
+        **EdgeJobOperator.from_variables,
+        "bundle_store": "edge_bundle_store",
+    }
 
     def __init__(
         self, *, training: Any, evaluation: Any, bundle_store: str = BUNDLE_STORE, **kwargs: Any
@@ -152,6 +159,7 @@ class VerifyImageOperator(EdgeJobOperator):
     """
 
     template_fields: Sequence[str] = (*EdgeJobOperator.template_fields, "image", "evaluation")
+    handed_on: ClassVar[tuple[str, ...]] = ("image", "evaluation")
 
     def __init__(self, *, image: Any, evaluation: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from airflow.sdk import Asset, Context
 
@@ -51,6 +51,8 @@ class RegisterModelOperator(DocumentedOperator):
         "bundle",
         "bundle_store",
     )
+    handed_on: ClassVar[tuple[str, ...]] = ("snapshot", "validation", "training", "evaluation", "bundle")
+    from_variables: ClassVar[Mapping[str, str]] = {"bundle_store": "edge_bundle_store"}
     ui_color: str = "#e6f4e1"
 
     def __init__(
@@ -81,6 +83,7 @@ class RegisterModelOperator(DocumentedOperator):
     @ends_with_a_sentence
     def execute(self, context: Context) -> dict[str, Any]:
         """Register, or find what was registered."""
+        self.check_inputs()
         task = context["ti"]
         lineage = register.Lineage(
             data_digest=self.snapshot["data_digest"],
@@ -136,6 +139,11 @@ class BuildImageOperator(DocumentedOperator):
     """
 
     template_fields: Sequence[str] = ("registration", "serving_image", "bundle_store")
+    handed_on: ClassVar[tuple[str, ...]] = ("registration",)
+    from_variables: ClassVar[Mapping[str, str]] = {
+        "serving_image": "edge_serving_image",
+        "bundle_store": "edge_bundle_store",
+    }
     ui_color: str = "#e6f4e1"
 
     def __init__(
@@ -160,6 +168,7 @@ class BuildImageOperator(DocumentedOperator):
     @ends_with_a_sentence
     def execute(self, context: Context) -> dict[str, Any]:
         """Build, or find that the registry has the image."""
+        self.check_inputs()
         registry = ModelRegistryHook(self.model_registry_conn_id).client()
         version = registered_version(registry, self.registration)
         bundle = registry.fetch(version, Path(self.bundle_store))
@@ -196,6 +205,7 @@ class PushImageOperator(DocumentedOperator):
     """
 
     template_fields: Sequence[str] = ("registration", "image", "deploy")
+    handed_on: ClassVar[tuple[str, ...]] = ("registration", "image")
     ui_color: str = "#e6f4e1"
 
     def __init__(
@@ -222,6 +232,7 @@ class PushImageOperator(DocumentedOperator):
     @ends_with_a_sentence
     def execute(self, context: Context) -> dict[str, Any]:
         """Tag, write back, announce."""
+        self.check_inputs()
         run = context["dag_run"]
         policy = policy_of(self.deploy, is_backfill=run.run_type == "backfill")
         partition = partitions.parse(run.partition_key).isoformat()

@@ -112,6 +112,14 @@ def test_a_trigger_that_lost_the_site_lets_the_task_try_again(model):
     assert not isinstance(caught.value, AirflowFailException)
 
 
+def test_a_task_that_comes_back_from_its_trigger_needs_nothing_of_what_was_handed_to_it(model):
+    """What its job has come to is said although somebody cleared an earlier task meanwhile."""
+    task = StageDataOperator(task_id="step", model=model, snapshot=None)
+    event = {"error": {"kind": "DiskFull", "message": "The disk is full."}}
+    with pytest.raises(AirflowFailException, match="DiskFull: The disk is full"):
+        task.resume(context("2013-02-01"), event, "edge-stage-1", {})
+
+
 def test_a_failure_stays_final_although_the_model_registry_cannot_be_told(model):
     """A retry would train for hours again, to the same end."""
     task = TrainModelOperator(task_id="step", model=model, snapshot={}, script_params={})
