@@ -11,8 +11,8 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 
+from edge_airflow.hooks.lookups import LOOK_UP_ERRORS
 from edge_airflow.hooks.registries import ModelRegistryHook
-from edge_airflow.hooks.site import LOOK_UP_ERRORS
 from edge_runner.frames import Point
 from edge_training import ownership
 from edge_training.errors import BadRequest, JobInterrupted, ModelRegistryRefused, ModelRegistryUnavailable

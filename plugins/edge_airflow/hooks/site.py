@@ -16,8 +16,7 @@ from airflow.sdk.configuration import conf
 from asgiref.sync import sync_to_async
 
 from edge_airflow.hooks.fields import certificates, extra_of, required, text_of_file
-from edge_airflow.hooks.lookups import LOOK_UP_ERRORS as LOOK_UP_ERRORS  # known from here to the triggers
-from edge_airflow.hooks.lookups import ConnectionHook
+from edge_airflow.hooks.lookups import LOOK_UP_ERRORS, ConnectionHook
 from edge_training.errors import BadRequest, SiteUnreachable
 from edge_training.ports.bookmarks import Bookmarks
 from edge_training.ports.edge_host import EdgeHost

@@ -14,7 +14,8 @@ from typing import Any
 from airflow.sdk.execution_time.xcom import XCom
 from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 
-from edge_airflow.hooks.site import LOOK_UP_ERRORS, SiteHook
+from edge_airflow.hooks.lookups import LOOK_UP_ERRORS
+from edge_airflow.hooks.site import SiteHook
 from edge_airflow.hooks.task_states import AirflowTaskStates
 from edge_airflow.time_limits import TIME_IS_OVER, WatchLimits, given_up, not_given_up, out_of_time
 from edge_airflow.tracked import Sink, Tracked, keep_raw_log, live_run, say_stopped
