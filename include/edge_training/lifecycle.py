@@ -218,9 +218,28 @@ async def give_up(
     """
     if not await ownership.release(host, name, owner):
         return False
+    await _stop_and_say(host, name, owner, grace_s, why, say)
+    return True
+
+
+async def stop_unwatched(
+    host: EdgeHost, name: str, owner: Owner, grace_s: int, why: str, say: Callable[[str], object]
+) -> None:
+    """Stop a job that somebody else has given up in its owner's name and may be about to stop; one that does
+    not run any more is left to those who have stopped it. For the arguments see `give_up`.
+    """
+    state = await host.inspect(name)
+    if state is None or state.status != "running":
+        say(await stop_sentence(host, name))
+    else:
+        await _stop_and_say(host, name, owner, grace_s, why, say)
+
+
+async def _stop_and_say(
+    host: EdgeHost, name: str, owner: Owner, grace_s: int, why: str, say: Callable[[str], object]
+) -> None:
     say(f"{name} is stopped on the site, because {why}.")
     await stop(host, name, str(owner), grace_s, why)
-    return True
 
 
 async def stop(host: EdgeHost, name: str, by: str, grace_s: int, why: str) -> None:

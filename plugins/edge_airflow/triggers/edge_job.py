@@ -115,7 +115,8 @@ class EdgeJobTrigger(BaseTrigger):
             if not await lifecycle.give_up(host, self.container, self.owner, grace_s, why, say):
                 if await ownership.watchers(host, self.container):
                     return
-                say(await lifecycle.stop_sentence(host, self.container))  # maintain_site was faster
+                # maintain_site was faster.
+                await lifecycle.stop_unwatched(host, self.container, self.owner, grace_s, why, say)
             await say_stopped(host, self.container, self.owner, self.tracked, "KILLED", self.log)
 
     async def _ended(self) -> TriggerEvent:

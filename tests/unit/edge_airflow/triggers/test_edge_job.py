@@ -19,7 +19,7 @@ from edge_airflow.time_limits import WatchLimits
 from edge_airflow.tracked import Tracked
 from edge_airflow.triggers import edge_job
 from edge_airflow.triggers.edge_job import EdgeJobTrigger
-from edge_training import lifecycle
+from edge_training import lifecycle, ownership
 from edge_training.errors import SiteUnreachable
 from edge_training.lifecycle import ensure_started
 from edge_training.ports.bookmarks import Bookmarks
@@ -115,13 +115,23 @@ async def test_the_run_of_a_training_that_somebody_else_waits_for_is_running(run
     assert (training.containers[PLAIN.name].status, run.status) == ("running", "RUNNING")
 
 
-@pytest.mark.parametrize("by", ["its own kill", "maintain_site"])
-async def test_the_run_of_a_stopped_training_says_so(runs, training, by):
+@pytest.mark.parametrize(
+    ("by", "sentence"),
+    [
+        ("its own kill", "is stopped on the site, because its task was marked, or its run was ended"),
+        ("maintain_site, which is about to", "is stopped on the site, because its task was marked, or"),
+        ("maintain_site", "no task comes back for it; a next try takes it up again"),
+    ],
+)
+async def test_a_training_that_is_stopped_says_so_in_log_and_run(runs, training, capsys, by, sentence):
     if by == "maintain_site":
         await lifecycle.give_up(training, PLAIN.name, OWNER, 1, "no task comes back for it")
+    elif by != "its own kill":
+        await ownership.release(training, PLAIN.name, OWNER)
     await told_to_kill(training).on_kill()
     run = runs.find_or_make("delay", "ab" * 32, {})
     assert (training.containers[PLAIN.name].status, run.status) == ("exited", "KILLED")
+    assert sentence in capsys.readouterr().out
 
 
 async def test_a_job_that_has_no_run_is_stopped_all_the_same(runs, training):
