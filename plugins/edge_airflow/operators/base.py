@@ -120,30 +120,24 @@ class EdgeJobOperator(DocumentedOperator):
     @ends_with_a_sentence
     def execute(self, context: Context) -> dict[str, Any]:
         """Start or adopt the job; defer while it runs, or follow it to its end."""
-        self.check_inputs()
-        run = self.pipeline_run(context)
-        job = self.build_job(run, context)
-        with self._attempting(run, job.name, self.lineage(run, job)) as attempt:
-            if self.deferrable and self._start(attempt, run, job) in UNFINISHED:
-                self._defer(run, job)
-            return self._run_to_end(attempt, run, job)
+        return self._work(context, deferrable=self.deferrable)
 
     @ends_with_a_sentence
     def resume(
         self, context: Context, event: Mapping[str, Any], job_name: str, lineage: Lineage
     ) -> dict[str, Any]:
         """Take the result of the job that the trigger watched."""
-        run = self.pipeline_run(context)
         error = event.get("error")
+        if error and error["kind"] == SecretsNeeded.__name__:
+            return self._work(context, deferrable=False)
+        run = self.pipeline_run(context)
         with self._attempting(run, job_name, lineage) as attempt:
-            if error and error["kind"] == SecretsNeeded.__name__:
-                return self._run_to_end(attempt, run, self.build_job(run, context))
             if error:
                 failure = error_of_kind(error["kind"], error["message"], {})
                 if isinstance(failure, Final):
-                    asyncio.run(self._close(run, job_name, lineage))
+                    asyncio.run(self._close(attempt))
                 raise failure
-            return attempt.on_site(lambda host: self._take_result(host, run, job_name, lineage))
+            return attempt.on_site(lambda host: self._take_result(host, attempt, run, lineage))
 
     def on_kill(self) -> None:
         """Stop the job of a killed task, unless there is none yet or a newer try has adopted it."""
@@ -188,6 +182,17 @@ class EdgeJobOperator(DocumentedOperator):
             limits=self.limits,
         )
 
+    def _work(self, context: Context, *, deferrable: bool) -> dict[str, Any]:
+        """Everything from the task's fields to its value, or to the deferral."""
+        self.check_inputs()
+        run = self.pipeline_run(context)
+        job = self.build_job(run, context)
+        lineage = self.lineage(run, job)
+        with self._attempting(run, job.name, lineage) as attempt:
+            if deferrable and self._start(attempt, run, job) in UNFINISHED:
+                self._defer(attempt, lineage)
+            return self._run_to_end(attempt, run, job, lineage)
+
     @contextmanager
     def _attempting(self, run: PipelineRun, job_name: str, lineage: Lineage) -> Iterator[Attempt]:
         """This try at the job, which is stopped when the task's time is over."""
@@ -208,21 +213,19 @@ class EdgeJobOperator(DocumentedOperator):
             deadline=time.time() + max(timeout.total_seconds() - margin_s, 0.0) if timeout else None,
         )
 
-    def _defer(self, run: PipelineRun, job: EdgeJob) -> NoReturn:
-        limit = self.execution_timeout
-        lineage = self.lineage(run, job)
-        tracked = self.tracked(run, lineage)
+    def _defer(self, attempt: Attempt, lineage: Lineage) -> NoReturn:
+        limit, tracked = self.execution_timeout, attempt.tracked
         self.defer(
             trigger=EdgeJobTrigger(
                 self.site,
-                job.name,
-                asdict(run.owner),
+                attempt.job_name,
+                asdict(attempt.owner),
                 asdict(self._limits()),
                 asdict(tracked) if tracked else None,
                 lineage if self.end_from_trigger else None,
             ),
             method_name="resume",
-            kwargs={"job_name": job.name, "lineage": lineage},
+            kwargs={"job_name": attempt.job_name, "lineage": lineage},
             timeout=limit + AIRFLOW_MARGIN if limit else None,
         )
 
@@ -234,12 +237,14 @@ class EdgeJobOperator(DocumentedOperator):
 
         return attempt.on_site(work)
 
-    def _run_to_end(self, attempt: Attempt, run: PipelineRun, job: EdgeJob) -> dict[str, Any]:
+    def _run_to_end(
+        self, attempt: Attempt, run: PipelineRun, job: EdgeJob, lineage: Lineage
+    ) -> dict[str, Any]:
         """Start or adopt the job, follow it, and take its result."""
 
         async def work(host: EdgeHost) -> dict[str, Any]:
             await attempt.run_to_end(host, job, self._before_start(run, job))
-            return await self._take_result(host, run, job.name, self.lineage(run, job))
+            return await self._take_result(host, attempt, run, lineage)
 
         return attempt.on_site(work)
 
@@ -247,9 +252,9 @@ class EdgeJobOperator(DocumentedOperator):
         return lambda host: self.before_start(host, run, job)
 
     async def _take_result(
-        self, host: EdgeHost, run: PipelineRun, job_name: str, lineage: Lineage
+        self, host: EdgeHost, attempt: Attempt, run: PipelineRun, lineage: Lineage
     ) -> dict[str, Any]:
-        tracked = self.tracked(run, lineage)
+        job_name, tracked = attempt.job_name, attempt.tracked
         if tracked:
             await keep_raw_log(host, job_name, tracked, self.log)
         try:
@@ -260,14 +265,14 @@ class EdgeJobOperator(DocumentedOperator):
             raise
         return {"job": job_name, **lineage, **await self.finish(host, run, job_name, collected)}
 
-    async def _close(self, run: PipelineRun, job_name: str, lineage: Lineage) -> None:
+    async def _close(self, attempt: Attempt) -> None:
         """Do what is done with a job that has ended badly, as far as the site answers."""
-        tracked = self.tracked(run, lineage)
+        tracked = attempt.tracked
         if tracked is None:
             return
         try:
-            async with SiteHook(self.site).connect() as host:
-                await keep_raw_log(host, job_name, tracked, self.log)
+            async with attempt.hook.connect() as host:
+                await keep_raw_log(host, attempt.job_name, tracked, self.log)
         except EdgeError as error:
             self.log.warning("%s", error)
         await say_ended(tracked, "FAILED", self.log)

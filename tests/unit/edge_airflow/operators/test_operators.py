@@ -120,6 +120,13 @@ def test_a_task_that_comes_back_from_its_trigger_needs_nothing_of_what_was_hande
         task.resume(context("2013-02-01"), event, "edge-stage-1", {})
 
 
+def test_a_task_that_begins_again_to_deliver_secrets_looks_at_what_it_was_handed(model):
+    task = StageDataOperator(task_id="step", model=model, snapshot=None, training_image=IMAGE)
+    event = {"error": {"kind": "SecretsNeeded", "message": "It was interrupted."}}
+    with pytest.raises(AirflowFailException, match="BadRequest: step got no snapshot"):
+        task.resume(context("2013-02-01"), event, "edge-stage-1", {})
+
+
 def test_a_failure_stays_final_although_the_model_registry_cannot_be_told(model):
     """A retry would train for hours again, to the same end."""
     task = TrainModelOperator(task_id="step", model=model, snapshot={}, script_params={})
