@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from typing import Any
 
-from edge_runner.blob_access import StoreAccess
-from edge_runner.blob_store import BlobStore
+from edge_runner.blobs.access import StoreAccess
+from edge_runner.blobs.store import BlobStore
 from edge_runner.manifest import MANIFEST_NAME, ManifestBlob, digest_of_manifest, make_manifest
 from edge_runner.protocol import Dirs, StepError, write_atomically
 

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_runner.blob_access import StoreAccess
-from edge_runner.blob_store import BlobStore
+from edge_runner.blobs.access import StoreAccess
+from edge_runner.blobs.store import BlobStore
 from edge_runner.cache import Cache, pin_of
 from edge_runner.manifest import MANIFEST_NAME, ManifestBlob, decode_manifest
 from edge_runner.protocol import Dirs, StepError

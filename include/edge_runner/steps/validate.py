@@ -13,10 +13,10 @@ from typing import Any
 
 import polars as pl
 
-from edge_runner.contract import Contract, compile_contract
+from edge_runner.contracts.compiler import Contract, compile_contract
+from edge_runner.contracts.rules import Outcome, check_types, evaluate, normalised, type_mismatch
 from edge_runner.manifest import SPLITS
 from edge_runner.protocol import Dirs, StepError
-from edge_runner.rules import Outcome, check_types, evaluate, normalised, type_mismatch
 
 SUFFIX = ".parquet"
 HIDDEN_PREFIXES = ("_", ".")

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from edge_runner.blob_access import StoreAccess
-from edge_runner.blob_store import BlobStore
+from edge_runner.blobs.access import StoreAccess
+from edge_runner.blobs.store import BlobStore
 from edge_runner.protocol import Dirs, StepError
 
 

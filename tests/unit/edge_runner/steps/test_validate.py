@@ -6,7 +6,7 @@ import json
 
 import polars as pl
 import pytest
-from tests.unit.edge_runner.contracts import column, contract
+from tests.unit.edge_runner.contracts.documents import column, contract
 
 from edge_runner.protocol import Dirs, StepError
 from edge_runner.steps import validate

@@ -9,11 +9,11 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.edge_runner.contracts import column, contract
+from tests.unit.edge_runner.contracts.documents import column, contract
 
-from edge_runner.contract import Column, Limit, Metric, Rule, compile_contract
+from edge_runner.contracts.compiler import Column, Limit, Metric, Rule, compile_contract
+from edge_runner.contracts.rules import check_types, evaluate, normalised, type_mismatch
 from edge_runner.protocol import StepError
-from edge_runner.rules import check_types, evaluate, normalised, type_mismatch
 
 
 def counted(metric, values, argument=None, dtype=None):

@@ -22,8 +22,8 @@ import urllib3
 from urllib3.exceptions import HTTPError, SSLError
 from urllib3.response import BaseHTTPResponse
 
-from edge_runner.blob_access import StoreAccess
-from edge_runner.blob_errors import PassingTrouble, server_time, untrusted_certificate, verdict_for
+from edge_runner.blobs.access import StoreAccess
+from edge_runner.blobs.errors import PassingTrouble, server_time, untrusted_certificate, verdict_for
 from edge_runner.protocol import StepError
 
 CONNECT_TIMEOUT_S = 10.0

@@ -6,8 +6,8 @@ import pytest
 from tests.standins.blob_server import Answer, scripted_server
 from tests.standins.certificates import certificates
 
-from edge_runner.blob_access import StoreAccess
-from edge_runner.blob_store import BlobStore, RetryPolicy
+from edge_runner.blobs.access import StoreAccess
+from edge_runner.blobs.store import BlobStore, RetryPolicy
 from edge_runner.protocol import StepError
 
 SAS = "sv=2019-02-02&sr=c&sp=rl&st=2013-01-01T00:00:00Z&se=2013-01-02T00:00:00Z&spr=https&sig=SECRET"

@@ -16,7 +16,7 @@ from typing import Any
 
 from open_data_contract_standard.model import DataQuality, SchemaObject, SchemaProperty
 
-from edge_runner.contract_document import column_name, invalid, parse_table
+from edge_runner.contracts.document import column_name, invalid, parse_table
 
 LOGICAL_TYPES = frozenset({"string", "integer", "number", "boolean", "date", "timestamp", "time"})
 BOUND_TYPES = frozenset({"integer", "number", "date", "timestamp"})

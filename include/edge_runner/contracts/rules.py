@@ -11,8 +11,8 @@ from typing import Any
 
 import polars as pl
 
-from edge_runner.contract import Column, Contract, Metric, Rule
-from edge_runner.contract_document import invalid
+from edge_runner.contracts.compiler import Column, Contract, Metric, Rule
+from edge_runner.contracts.document import invalid
 
 LOGICAL_DTYPES: Mapping[str, Callable[[pl.DataType], bool]] = {
     "string": lambda dtype: dtype == pl.String or dtype == pl.Categorical or dtype == pl.Enum,

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 from urllib3.response import BaseHTTPResponse
 
-from edge_runner.blob_access import StoreAccess
+from edge_runner.blobs.access import StoreAccess
 from edge_runner.protocol import StepError
 
 PASSING_STATUSES = frozenset({408, 429})

@@ -6,12 +6,12 @@ from datetime import date, datetime
 from pathlib import Path
 
 import pytest
-from tests.unit.edge_runner.contracts import column, contract
+from tests.unit.edge_runner.contracts.documents import column, contract
 
-from edge_runner.contract import Column, Limit, Metric, compile_contract
+from edge_runner.contracts.compiler import Column, Limit, Metric, compile_contract
 from edge_runner.protocol import StepError
 
-EXAMPLE = Path(__file__).parents[3] / "include/flight_delay/contract.yaml"
+EXAMPLE = Path(__file__).parents[4] / "include/flight_delay/contract.yaml"
 
 
 def rules(text):

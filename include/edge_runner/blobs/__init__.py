@@ -1,0 +1,1 @@
+"""The site's blob store, read over plain HTTP."""
