@@ -37,6 +37,8 @@ what a job must not forge.
 JOB_DIR = f"{JOB_VOLUME_DIR}/{WORK_NAME}"
 PAYLOAD_NAME = "payload"
 """In the root of a job's volume: what the job runs; a restarted container finds it again."""
+COMPLETE_NAME = "complete"
+"""In a view: the empty file that says that the view is there; gone when it was evicted."""
 CACHE_DIR = f"{CACHE_VOLUME_DIR}/{WORK_NAME}"
 
 PACKAGE_NAME = "edge_runner"

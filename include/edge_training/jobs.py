@@ -46,6 +46,8 @@ class EdgeJob:
         limits: CPU, memory and the like.
         labels: What housekeeping and people want to know.
         login: Who pulls the image.
+        proof: A file that the job leaves outside its own volume. An ended job whose proof is gone, because
+            what it made was evicted, is done anew; empty for a job whose success cannot go away.
     """
 
     step: str
@@ -60,6 +62,7 @@ class EdgeJob:
     limits: Limits = DEFAULT_LIMITS
     labels: Mapping[str, str] = field(default_factory=dict)
     login: RegistryLogin | None = None
+    proof: str = ""
 
     @property
     def name(self) -> str:

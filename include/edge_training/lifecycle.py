@@ -65,10 +65,10 @@ async def ensure_started(
         owner: Who watches the job from now on.
         before_start: Is done first when the job neither runs nor has ended well.
     """
-    state, found = await look(host, job.name)
+    state, found = await _look_with_proof(host, job)
     if found not in ("running", "succeeded"):
         await before_start()
-        state, found = await look(host, job.name)  # it may have taken minutes
+        state, found = await _look_with_proof(host, job)  # it may have taken minutes
     while state is None or found in ("failed", "interrupted"):
         if state is not None:
             await set_aside(host, state)
@@ -88,6 +88,14 @@ async def look(host: EdgeHost, name: str) -> tuple[ContainerState | None, Phase]
     """A job's container, and where in its life it is."""
     state = await host.inspect(name)
     return state, await phase(host, state)
+
+
+async def _look_with_proof(host: EdgeHost, job: EdgeJob) -> tuple[ContainerState | None, Phase]:
+    """As `look`; a job that has ended well and whose proof is gone has failed."""
+    state, found = await look(host, job.name)
+    if found == "succeeded" and job.proof and await host.read_file(job.name, job.proof) is None:
+        return state, "failed"
+    return state, found
 
 
 async def create(host: EdgeHost, job: EdgeJob) -> None:

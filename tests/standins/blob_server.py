@@ -67,16 +67,23 @@ def scripted_server(*answers: Answer) -> Iterator[ScriptedServer]:
         def log_message(self, *_: object) -> None:
             """Keep the test's output clean."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    with served(Handler) as endpoint:
+        script = ScriptedServer(endpoint, list(answers))
+        yield script
+
+
+@contextmanager
+def served(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """Serve over TLS on a loopback port; gives the endpoint, with an account as path."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificates().server_certificate_file, certificates().server_key_file)
     server.socket = context.wrap_socket(server.socket, server_side=True)
-    script = ScriptedServer(f"https://127.0.0.1:{server.server_port}/account", list(answers))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
-        yield script
+        yield f"https://127.0.0.1:{server.server_port}/account"
     finally:
         server.shutdown()
         thread.join()

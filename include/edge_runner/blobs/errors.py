@@ -7,14 +7,12 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import parse_qs
 from xml.etree import ElementTree
 
-from urllib3.response import BaseHTTPResponse
-
 from edge_runner.blobs.access import StoreAccess
+from edge_runner.blobs.http import Response
 from edge_runner.protocol import StepError
 
 PASSING_STATUSES = frozenset({408, 429})
 SIGNATURE_CODES = frozenset({"AuthenticationFailed", "AuthorizationFailure"})
-MAX_ERROR_BYTES = 64 * 1024
 
 
 class PassingTrouble(Exception):
@@ -31,25 +29,24 @@ class PassingTrouble(Exception):
         self.retry_after_s = retry_after_s
 
 
-def verdict_for(
-    access: StoreAccess, response: BaseHTTPResponse, blob: str | None
-) -> StepError | PassingTrouble:
+def verdict_for(access: StoreAccess, response: Response, blob: str | None) -> StepError | PassingTrouble:
     """Explain an answer other than 200.
 
     Args:
         access: The store that gave it.
-        response: The answer, its body not yet read.
+        response: The answer.
         blob: Name of the blob that was asked for, None for a listing.
     """
-    body = response.read(MAX_ERROR_BYTES, decode_content=False)
-    code = response.headers.get("x-ms-error-code") or _code_in(body)
+    code = response.headers.get("x-ms-error-code") or _code_in(bytes(response.body))
     if response.status >= 500 or response.status in PASSING_STATUSES:
-        retry_after = response.headers.get("Retry-After", "")
+        retry_after = response.headers.get("retry-after", "")
         return PassingTrouble(
             f"{response.status} {code}".strip(), float(retry_after) if retry_after.isdigit() else 0.0
         )
     if blob is not None and (response.status == 412 or code == "BlobNotFound"):
         return _changed(access, blob)
+    if blob is not None and response.status == 416:
+        return corrupt(blob, "is shorter than the snapshot found it")
     return StepError("StoreRefused", _refusal(access, response, code))
 
 
@@ -62,10 +59,10 @@ def untrusted_certificate(access: StoreAccess) -> StepError:
     )
 
 
-def server_time(response: BaseHTTPResponse) -> datetime:
+def server_time(response: Response) -> datetime:
     """The server's clock at the time of an answer; ours when the answer does not tell."""
     try:
-        moment = parsedate_to_datetime(response.headers.get("Date", ""))
+        moment = parsedate_to_datetime(response.headers.get("date", ""))
     except ValueError:
         return datetime.now(UTC)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
@@ -80,7 +77,16 @@ def _changed(access: StoreAccess, blob: str) -> StepError:
     )
 
 
-def _refusal(access: StoreAccess, response: BaseHTTPResponse, code: str) -> str:
+def corrupt(blob: str, finding: str) -> StepError:
+    """The error for a blob that has not the bytes that the manifest or its checksum promise."""
+    return StepError(
+        "DataCorrupt",
+        f"The blob {blob!r} {finding}; deliver it again with its checksum and clear the run from "
+        "snapshot_data.",
+    )
+
+
+def _refusal(access: StoreAccess, response: Response, code: str) -> str:
     where = f"The blob store {access.endpoint} refuses the container {access.container}"
     if code == "ContainerNotFound":
         return f"{where}: it does not exist; correct `container` in the DAG file."
@@ -94,7 +100,7 @@ def _refusal(access: StoreAccess, response: BaseHTTPResponse, code: str) -> str:
     return f"{where}: {response.status} {code}; look the code up in the Blob service's list of error codes."
 
 
-def _reason_for_403(access: StoreAccess, response: BaseHTTPResponse, code: str) -> str:
+def _reason_for_403(access: StoreAccess, response: Response, code: str) -> str:
     fields = parse_qs(access.sas)
     now = server_time(response)
     if "se" in fields and now >= datetime.fromisoformat(fields["se"][0]):

@@ -2,33 +2,36 @@
 
 The SDK is not used inside the site's containers: it costs several times the CPU per small blob, and its SAS
 and version handling have to be worked around for a Stack Hub (docs: List Blobs and Get Blob of the Blob
-service REST API). Nothing here reads the environment: not proxies, not certificate bundles.
+service REST API).
 """
 
 from __future__ import annotations
 
-import ssl
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
-from email.utils import parsedate_to_datetime
 from typing import TypeVar
-from urllib.parse import quote, unquote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 from xml.etree import ElementTree
 
-import urllib3
-from urllib3.exceptions import HTTPError, SSLError
-from urllib3.response import BaseHTTPResponse
-
 from edge_runner.blobs.access import StoreAccess
-from edge_runner.blobs.errors import PassingTrouble, server_time, untrusted_certificate, verdict_for
+from edge_runner.blobs.errors import (
+    PassingTrouble,
+    corrupt,
+    server_time,
+    untrusted_certificate,
+    verdict_for,
+)
+from edge_runner.blobs.http import (
+    OK_STATUSES,
+    HttpClient,
+    Response,
+    TransportError,
+    UntrustedCertificate,
+)
+from edge_runner.blobs.listing import Page, parse_listing
 from edge_runner.protocol import StepError
 
-CONNECT_TIMEOUT_S = 10.0
-READ_TIMEOUT_S = 60.0
-CHUNK_BYTES = 1024 * 1024
 MAX_BACKOFF_S = 30.0
 
 Value = TypeVar("Value")
@@ -39,7 +42,7 @@ class RetryPolicy:
     """How often and how long to try again what can pass.
 
     Attributes:
-        attempts: Number of tries, the first included.
+        attempts: Number of tries in a row that bring nothing, the first included.
         backoff_s: Pause after the first try; it doubles each time.
         sleep: How to pause.
     """
@@ -49,35 +52,14 @@ class RetryPolicy:
     sleep: Callable[[float], None] = time.sleep
 
 
-@dataclass(frozen=True, slots=True)
-class ListedBlob:
-    """One entry of a listing; `etag` without quotes, `md5` in Base64 or None."""
-
-    name: str
-    size: int
-    etag: str
-    md5: str | None
-    last_modified: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One answer of List Blobs, with the server's time when it was made."""
-
-    blobs: list[ListedBlob]
-    next_marker: str
-    server_time: datetime
-
-
 class BlobStore:
-    """A read-only view of one container."""
+    """A read-only view of one container; safe to use from several threads."""
 
-    def __init__(self, access: StoreAccess, connections: int = 1, retry: RetryPolicy = RetryPolicy()) -> None:
-        """Prepare the connection pool; nothing is sent yet.
+    def __init__(self, access: StoreAccess, retry: RetryPolicy = RetryPolicy()) -> None:
+        """Prepare the connections; nothing is sent yet.
 
         Args:
             access: Where and how.
-            connections: Most requests at the same time.
             retry: What to do about trouble that can pass.
 
         Raises:
@@ -90,15 +72,8 @@ class BlobStore:
             )
         self._access = access
         self._retry = retry
-        self._base_path = urlsplit(access.endpoint).path.rstrip("/") + "/" + quote(access.container)
-        self._pool = urllib3.connection_from_url(
-            access.endpoint,
-            maxsize=connections,
-            block=True,
-            retries=False,
-            timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=READ_TIMEOUT_S),
-            ssl_context=trust(access.ca_pem),
-        )
+        self._container_url = f"{access.endpoint.rstrip('/')}/{quote(access.container)}"
+        self._http = HttpClient(access.ca_pem)
 
     def list_pages(self, prefix: str) -> Iterator[Page]:
         """List the blobs whose name starts with a prefix, page by page, in bounded memory.
@@ -114,32 +89,47 @@ class BlobStore:
             if not marker:
                 return
 
-    def read_blob(self, name: str, etag: str, consume: Callable[[Iterator[bytes]], Value]) -> Value:
-        """Stream a whole blob that must still have a given ETag.
+    def read_into(self, target: memoryview, name: str, etag: str, size: int, offset: int = 0) -> None:
+        """Read a part of a blob that must still have a given ETag; a broken connection costs only what it had
+        not brought yet.
 
         Args:
+            target: Where the bytes go; its length is how many.
             name: Blob name.
             etag: Entity tag without quotes.
-            consume: Called with the blob's chunks; called again from the start when the connection breaks.
-
-        Returns:
-            What `consume` returned.
+            size: Length of the whole blob in bytes.
+            offset: Where in the blob to begin.
 
         Raises:
-            StepError: kind `DataChanged`, when the blob is gone or has another ETag; `StoreUnavailable`;
-                `StoreRefused`.
+            StepError: kind `DataChanged`, when the blob is gone or has another ETag; `DataCorrupt`, when it
+                has another size; `StoreUnavailable`; `StoreRefused`.
+            Abandoned: The store was closed meanwhile.
         """
-        path = f"{self._base_path}/{quote(name, safe='/~')}"
+        url = f"{self._container_url}/{quote(name, safe='/~')}"
+        had = 0
 
-        def attempt() -> Value:
-            with self._get(path, {}, {"If-Match": f'"{etag}"'}, blob=name) as response:
-                return consume(response.stream(CHUNK_BYTES, decode_content=False))
+        def attempt() -> bool:
+            nonlocal had
+            start = offset + had
+            headers = {"If-Match": f'"{etag}"'}
+            if len(target) - had < size:
+                headers["Range"] = f"bytes={start}-{offset + len(target) - 1}"
+            try:
+                response = self._get(url, {}, headers, name, into=target[had:])
+            except TransportError as error:
+                if not error.response.received or not begins_at(error.response, start):
+                    raise
+                had = min(had + error.response.received, len(target) - 1)
+                return False
+            require_range(response, name, start, len(target) - had, size)
+            return True
 
-        return self._with_retries(attempt)
+        while not self._with_retries(attempt):
+            pass
 
     def close(self) -> None:
-        """Close the kept-alive connections."""
-        self._pool.close()
+        """Close the kept-alive connections; reads under way end with `Abandoned`."""
+        self._http.close()
 
     def _list_page(self, prefix: str, marker: str) -> Page:
         query = {"restype": "container", "comp": "list", "prefix": prefix}
@@ -147,37 +137,27 @@ class BlobStore:
             query["marker"] = marker
 
         def attempt() -> Page:
-            with self._get(self._base_path, query, {}, blob=None) as response:
-                blobs, next_marker = parse_listing(response)
-                return Page(blobs, next_marker, server_time(response))
+            response = self._get(self._container_url, query, {}, blob=None)
+            blobs, next_marker = parse_listing(bytes(response.body))
+            return Page(blobs, next_marker, server_time(response))
 
         return self._with_retries(attempt)
 
-    @contextmanager
     def _get(
-        self, path: str, query: dict[str, str], headers: dict[str, str], blob: str | None
-    ) -> Iterator[BaseHTTPResponse]:
+        self,
+        url: str,
+        query: dict[str, str],
+        headers: dict[str, str],
+        blob: str | None,
+        into: memoryview | None = None,
+    ) -> Response:
         parameters = urlencode(query, quote_via=quote)
-        target = f"{path}?{parameters}&{self._access.sas}" if parameters else f"{path}?{self._access.sas}"
-        response = self._pool.urlopen(
-            "GET",
-            target,
-            headers={"x-ms-version": self._access.api_version, "Accept-Encoding": "identity", **headers},
-            preload_content=False,
-            redirect=False,
-        )
-        finished = False
-        try:
-            if response.status != 200:
-                raise verdict_for(self._access, response, blob)
-            yield response
-            finished = True
-        finally:
-            if finished:
-                response.drain_conn()
-                response.release_conn()
-            else:
-                response.close()
+        signed = f"{url}?{parameters}&{self._access.sas}" if parameters else f"{url}?{self._access.sas}"
+        sent = {"x-ms-version": self._access.api_version, "Accept-Encoding": "identity", **headers}
+        response = self._http.get(signed, sent, into)
+        if response.status not in OK_STATUSES:
+            raise verdict_for(self._access, response, blob)
+        return response
 
     def _with_retries(self, attempt: Callable[[], Value]) -> Value:
         pause_s = self._retry.backoff_s
@@ -186,10 +166,10 @@ class BlobStore:
                 return attempt()
             except PassingTrouble as trouble:
                 reason, wait_s = trouble.reason, trouble.retry_after_s
-            except (HTTPError, ElementTree.ParseError) as error:
-                if _is_untrusted(error):
-                    raise untrusted_certificate(self._access) from error
-                reason, wait_s = type(error).__name__, 0.0
+            except UntrustedCertificate as error:
+                raise untrusted_certificate(self._access) from error
+            except (TransportError, ElementTree.ParseError) as error:
+                reason, wait_s = str(error), 0.0
             if attempts_left:
                 self._retry.sleep(min(max(pause_s, wait_s), MAX_BACKOFF_S))
                 pause_s *= 2
@@ -201,57 +181,23 @@ class BlobStore:
         )
 
 
-def trust(ca_pem: str | None) -> ssl.SSLContext:
-    """Return a client context that trusts only the given certificates; without any, the system's."""
-    if ca_pem is None:
-        return ssl.create_default_context()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_verify_locations(cadata=ca_pem)
-    return context
+def begins_at(response: Response, start: int) -> bool:
+    """Whether a good answer's body begins at this byte of the blob."""
+    if response.status == 200:
+        return start == 0
+    return response.status == 206 and response.headers.get("content-range", "").startswith(f"bytes {start}-")
 
 
-def parse_listing(response: BaseHTTPResponse) -> tuple[list[ListedBlob], str]:
-    """Read a List Blobs document as it arrives.
-
-    Returns:
-        The blobs and the marker of the next page, empty at the end.
+def require_range(response: Response, name: str, start: int, length: int, size: int) -> None:
+    """Make sure that an answer holds the bytes that were asked for.
 
     Raises:
-        xml.etree.ElementTree.ParseError: The document is cut off or no XML.
+        StepError: kind `DataCorrupt`, when the blob has another size.
+        PassingTrouble: Something between us and the store has sent another part.
     """
-    blobs: list[ListedBlob] = []
-    next_marker = ""
-    for _, element in ElementTree.iterparse(response):
-        if element.tag == "Blob":
-            blobs.append(_listed_blob(element))
-            element.clear()
-        elif element.tag == "NextMarker":
-            next_marker = element.text or ""
-    return blobs, next_marker
-
-
-def _listed_blob(element: ElementTree.Element) -> ListedBlob:
-    name_element = element.find("Name")
-    name = _text(element, "Name")
-    if name_element is not None and name_element.get("Encoded") == "true":
-        name = unquote(name)
-    return ListedBlob(
-        name=name,
-        size=int(_text(element, "Properties/Content-Length")),
-        etag=_text(element, "Properties/Etag").strip('"'),
-        md5=element.findtext("Properties/Content-MD5") or None,
-        last_modified=parsedate_to_datetime(_text(element, "Properties/Last-Modified")),
-    )
-
-
-def _text(element: ElementTree.Element, path: str) -> str:
-    text = element.findtext(path)
-    if text is None:
-        raise ElementTree.ParseError(f"a listed blob has no {path}")
-    return text
-
-
-def _is_untrusted(error: Exception) -> bool:
-    return isinstance(error, SSLError) and any(
-        isinstance(cause, ssl.SSLCertVerificationError) for cause in (*error.args, error.__cause__)
-    )
+    whole = response.headers.get("content-range", "").rpartition("/")[2]
+    found = int(whole) if response.status == 206 and whole.isdigit() else response.received
+    if found != size:
+        raise corrupt(name, f"has {found} bytes, expected {size}")
+    if response.received != length or not begins_at(response, start):
+        raise PassingTrouble("an answer of other bytes than were asked for", 0.0)

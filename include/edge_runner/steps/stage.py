@@ -6,141 +6,139 @@ its checksum. The data set is therefore exactly the manifest's, or there is none
 
 from __future__ import annotations
 
-import hashlib
 import time
-from base64 import b64encode
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
-from pathlib import Path
+from itertools import count
 from typing import Any
 
 from edge_runner.blobs.access import StoreAccess
 from edge_runner.blobs.store import BlobStore
-from edge_runner.cache import Cache, pin_of
-from edge_runner.manifest import MANIFEST_NAME, ManifestBlob, decode_manifest
-from edge_runner.protocol import Dirs, StepError
+from edge_runner.cache.checks import intact
+from edge_runner.cache.eviction import Budget, make_room
+from edge_runner.cache.index import Entry, Index, opened
+from edge_runner.cache.layout import Cache, pin_of
+from edge_runner.cache.progress import Progress, shown
+from edge_runner.cache.transfer import Transfer, Wanted
+from edge_runner.cache.views import ensure_view
+from edge_runner.manifest import MANIFEST_NAME, Manifest, ManifestBlob, decode_manifest
+from edge_runner.protocol import Dirs
 
-PROGRESS_INTERVAL_S = 1.0
+RECORDED_EVERY_S = 1.0
+LOOK_AGAIN_S = 0.5
+"""Between two looks at what another run is bringing."""
 
-
-@dataclass(frozen=True)
-class Staged:
-    """One blob of the manifest that is now in the cache."""
-
-    blob: ManifestBlob
-    sha256: str
-    downloaded: bool
+Pins = Mapping[str, ManifestBlob]
 
 
 def run(request: Mapping[str, Any], secrets: Mapping[str, str], dirs: Dirs) -> dict[str, Any]:
     """Stage the manifest of the snapshot step and link its view.
 
     Returns:
-        `blobs`, `size_bytes`, `downloaded_bytes` and `reused_blobs`.
+        `blobs`, `size_bytes`, `downloaded_bytes`, `reused_blobs`, `repaired_blobs` (damaged on the disk and
+        brought again) and `evicted_bytes`.
 
     Raises:
-        StepError: kind `DataChanged`, `DataCorrupt`, `StoreUnavailable` or `StoreRefused`.
+        StepError: kind `DataChanged`, `DataCorrupt`, `DiskFull`, `StoreUnavailable` or `StoreRefused`.
     """
-    manifest = decode_manifest(
-        (dirs.inputs / "snapshot" / MANIFEST_NAME).read_bytes(), request["data_digest"]
-    )
-    cache = Cache(dirs.cache)
-    cache.remove_abandoned(time.time())
+    data_digest = request["data_digest"]
+    manifest = decode_manifest((dirs.inputs / "snapshot" / MANIFEST_NAME).read_bytes(), data_digest)
     access = StoreAccess.of(request, secrets)
-    with closing(BlobStore(access, connections=request["parallel"])) as store:
-        staged = stage_all(store, access, cache, manifest.blobs, request["parallel"])
-    cache.build_view(request["data_digest"], ((item.blob, item.sha256) for item in staged))
-    return {
-        "blobs": len(staged),
-        "size_bytes": manifest.size_bytes,
-        "downloaded_bytes": sum(item.blob.size for item in staged if item.downloaded),
-        "reused_blobs": sum(not item.downloaded for item in staged),
-    }
+    pins = {pin_of(access.endpoint, access.container, blob): blob for blob in manifest.blobs}
+    cache = Cache(dirs.cache)
+    cache.prepare()
+    cache.remove_abandoned(time.time())
+    with opened(cache.index_path) as index, closing(BlobStore(access)) as store:
+        staging = Staging(store, cache, index, request)
+        staging.complete(pins)
+        index.use_view(data_digest, time.time())
+        ensure_view(cache, data_digest, {blob: staging.here[pin] for pin, blob in pins.items()})
+    return staging.report(manifest)
 
 
-def stage_all(
-    store: BlobStore, access: StoreAccess, cache: Cache, blobs: tuple[ManifestBlob, ...], parallel: int
-) -> list[Staged]:
-    """Stage blobs over several connections; the first refusal ends it."""
+class Staging:
+    """The work of one staging.
 
-    def stage_one(blob: ManifestBlob) -> Staged:
-        pin = pin_of(access.endpoint, access.container, blob)
-        known = cache.find(pin, blob.size)
-        if known is not None:
-            return Staged(blob, known, downloaded=False)
-        return Staged(blob, download(store, cache, pin, blob), downloaded=True)
-
-    pool = ThreadPoolExecutor(max_workers=parallel, thread_name_prefix="stage")
-    try:
-        return list(with_progress(pool.map(stage_one, blobs), len(blobs), time.monotonic))
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def download(store: BlobStore, cache: Cache, pin: str, blob: ManifestBlob) -> str:
-    """Download one pinned blob into the cache.
-
-    Returns:
-        The SHA-256 of its content.
-
-    Raises:
-        StepError: kind `DataCorrupt`, when size or MD5 differ from the manifest's; others as
-        `BlobStore.read_blob`.
+    Attributes:
+        here: The objects of the blobs that are in the cache, by pin.
     """
-    partial = cache.new_partial()
-    try:
-        sha256 = store.read_blob(blob.name, blob.etag, lambda chunks: write_verified(partial, chunks, blob))
-        cache.add(pin, partial, sha256)
-        return sha256
-    finally:
-        partial.unlink(missing_ok=True)
 
+    def __init__(self, store: BlobStore, cache: Cache, index: Index, request: Mapping[str, Any]) -> None:
+        """Prepare; nothing is read yet.
 
-def write_verified(path: Path, chunks: Iterator[bytes], blob: ManifestBlob) -> str:
-    """Write chunks to a file while hashing them, and compare with the manifest.
+        Args:
+            store: Where the blobs are.
+            cache: Where they go.
+            index: Its index.
+            request: `parallel`, `quota_bytes` and `keep_s`.
+        """
+        self.here: dict[str, Entry] = {}
+        self._store = store
+        self._cache = cache
+        self._index = index
+        self._parallel: int = request["parallel"]
+        self._budget = Budget(request["quota_bytes"], request["keep_s"])
+        self._downloaded_bytes = self._downloaded_blobs = 0
+        self._repaired_blobs = self._evicted_bytes = 0
 
-    Returns:
-        The SHA-256 of what was written.
+    def complete(self, pins: Pins) -> None:
+        """Bring whatever is not here.
 
-    Raises:
-        StepError: kind `DataCorrupt`.
-    """
-    sha256, md5, size = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
-    with path.open("wb") as file:
-        for chunk in chunks:
-            sha256.update(chunk)
-            md5.update(chunk)
-            size += file.write(chunk)
-    if size != blob.size:
-        raise _corrupt(blob, f"has {size} bytes, expected {blob.size}")
-    found = b64encode(md5.digest()).decode()
-    if blob.md5 is not None and found != blob.md5:
-        raise _corrupt(blob, f"has MD5 {found}, expected {blob.md5}")
-    return sha256.hexdigest()
+        Raises:
+            StepError: As `run`.
+        """
+        self._look(pins)
+        missing = {pin: blob for pin, blob in pins.items() if pin not in self.here}
+        needed_bytes = sum(blob.size for blob in missing.values())
+        self._evicted_bytes = make_room(self._cache, self._index, needed_bytes, self._budget)
+        progress = Progress("downloaded", len(missing), needed_bytes)
+        with shown(progress):
+            for round_number in count():
+                if round_number:
+                    time.sleep(LOOK_AGAIN_S)
+                    self._look(missing)
+                missing = {pin: blob for pin, blob in missing.items() if pin not in self.here}
+                if not missing:
+                    return
+                self._bring(missing, progress)
 
+    def report(self, manifest: Manifest) -> dict[str, Any]:
+        """What was done."""
+        return {
+            "blobs": len(manifest.blobs),
+            "size_bytes": manifest.size_bytes,
+            "downloaded_bytes": self._downloaded_bytes,
+            "reused_blobs": len(manifest.blobs) - self._downloaded_blobs,
+            "repaired_blobs": self._repaired_blobs,
+            "evicted_bytes": self._evicted_bytes,
+        }
 
-def with_progress(staged: Iterator[Staged], total: int, now_s: Callable[[], float]) -> Iterator[Staged]:
-    """Pass results on and print a line now and then."""
-    printed_s = started_s = now_s()
-    downloaded_bytes = 0
-    for count, item in enumerate(staged, start=1):
-        downloaded_bytes += item.blob.size if item.downloaded else 0
-        elapsed_s = now_s() - started_s
-        if count == total or now_s() - printed_s >= PROGRESS_INTERVAL_S:
-            printed_s = now_s()
-            rate = downloaded_bytes / 1e6 / max(elapsed_s, 1e-3)
-            print(
-                f"{count}/{total} blobs, {downloaded_bytes / 1e6:.1f} MB downloaded, {rate:.1f} MB/s",
-                flush=True,
-            )
-        yield item
+    def _look(self, pins: Pins) -> None:
+        """What the cache has of these blobs by now."""
+        known = self._index.use(list(pins), time.time())
+        found = intact(self._cache, known, self._parallel)
+        self._repaired_blobs += len(known) - len(found)
+        changed = [(pin, entry) for pin, entry in found.items() if entry != known[pin]]
+        if changed:
+            self._index.record(changed, time.time())
+        self.here |= found
 
+    def _bring(self, missing: Pins, progress: Progress) -> None:
+        """One round: everything that no other run is bringing."""
+        transfer = Transfer(self._store, self._cache, progress, self._parallel)
+        unrecorded: list[tuple[str, Entry]] = []
+        due_s = time.monotonic() + RECORDED_EVERY_S
+        try:
+            for one in transfer.bring([Wanted(pin, blob) for pin, blob in missing.items()]):
+                unrecorded.append(one)
+                if time.monotonic() >= due_s:
+                    self._record(unrecorded)
+                    unrecorded, due_s = [], time.monotonic() + RECORDED_EVERY_S
+        finally:
+            self._record(unrecorded)
 
-def _corrupt(blob: ManifestBlob, finding: str) -> StepError:
-    return StepError(
-        "DataCorrupt",
-        f"The blob {blob.name!r} {finding}; deliver it again with its checksum and clear the run from "
-        "snapshot_data.",
-    )
+    def _record(self, brought: list[tuple[str, Entry]]) -> None:
+        self._index.record(brought, time.time())
+        self.here.update(brought)
+        self._downloaded_blobs += len(brought)
+        self._downloaded_bytes += sum(entry.size for _, entry in brought)

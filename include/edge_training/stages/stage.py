@@ -2,28 +2,64 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
-from edge_runner.protocol import CACHE_VOLUME_DIR, DATA_DIR, WORK_NAME
+from edge_runner.protocol import CACHE_DIR, CACHE_VOLUME_DIR, COMPLETE_NAME, DATA_DIR, WORK_NAME
+from edge_training.errors import BadRequest
 from edge_training.identity import CACHE_VOLUME, step_key
 from edge_training.jobs import EdgeJob
-from edge_training.ports.edge_host import Mount
+from edge_training.ports.edge_host import Limits, Mount
 from edge_training.run import PipelineRun
 
 TIME_LIMIT_S = 6 * 3600
+SECONDS_PER_DAY = 86400
 PARALLEL_READS = 8
+DEFAULT_LIMITS = Limits(cpus=2.0)
+"""TLS, checksums and writing take turns on all CPUs that there are."""
+DEFAULT_KEEP_DAYS = 7.0
 
 
-def job(run: PipelineRun, data_digest: str, snapshot_job: str) -> EdgeJob:
+@dataclass(frozen=True)
+class CachePolicy:
+    """What the site's cache may take.
+
+    Attributes:
+        quota_bytes: All staged content together; None for as much as the disk holds.
+        keep_days: How long what a run has staged is kept, whatever the quota; longer than any run takes.
+    """
+
+    quota_bytes: int | None = None
+    keep_days: float = DEFAULT_KEEP_DAYS
+
+    def __post_init__(self) -> None:
+        """Refuse what would evict data under a run, or everything.
+
+        Raises:
+            BadRequest: A value is too small.
+        """
+        if self.keep_days < 1:
+            raise BadRequest(f"keep_days={self.keep_days:g} keeps too little; set it to 1 or more.")
+        if self.quota_bytes is not None and self.quota_bytes <= 0:
+            raise BadRequest(f"quota_bytes={self.quota_bytes} leaves no room; set it to the bytes allowed.")
+
+
+def job(run: PipelineRun, data_digest: str, snapshot_job: str, policy: CachePolicy) -> EdgeJob:
     """The job that downloads what the cache lacks.
 
     Args:
         run: The run.
         data_digest: SHA-256 of the manifest.
         snapshot_job: The container that left the manifest.
+        policy: What the cache may take.
     """
     store = run.site.store
-    request = store.request(run.project.container) | {"data_digest": data_digest, "parallel": PARALLEL_READS}
+    request = store.request(run.project.container) | {
+        "data_digest": data_digest,
+        "parallel": PARALLEL_READS,
+        "quota_bytes": policy.quota_bytes,
+        "keep_s": policy.keep_days * SECONDS_PER_DAY,
+    }
     return EdgeJob(
         step="stage",
         key=step_key("stage", data_digest=data_digest),
@@ -36,6 +72,7 @@ def job(run: PipelineRun, data_digest: str, snapshot_job: str) -> EdgeJob:
         limits=run.limits,
         labels=run.labels,
         login=run.login,
+        proof=f"{CACHE_DIR}/views/{data_digest}/{COMPLETE_NAME}",
     )
 
 

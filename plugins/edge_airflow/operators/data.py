@@ -15,6 +15,7 @@ from edge_training.partitions import Window
 from edge_training.ports.edge_host import Limits
 from edge_training.run import PipelineRun
 from edge_training.stages import snapshot, stage, validate, wait
+from edge_training.stages.stage import CachePolicy
 
 DEFAULT_POOL = "default_pool"
 """Airflow's own."""
@@ -90,18 +91,21 @@ class StageDataOperator(EdgeJobOperator):
 
     Args:
         snapshot: What snapshot_data handed on.
+        cache: What the site's cache may take; all models of a site share it.
     """
 
     template_fields: Sequence[str] = (*EdgeJobOperator.template_fields, "snapshot")
     handed_on: ClassVar[tuple[str, ...]] = ("snapshot",)
+    default_limits: ClassVar[Limits] = stage.DEFAULT_LIMITS
 
-    def __init__(self, *, snapshot: Any, **kwargs: Any) -> None:
+    def __init__(self, *, snapshot: Any, cache: CachePolicy | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.snapshot = snapshot
+        self.cache = cache or CachePolicy()
 
     def build_job(self, run: PipelineRun, context: Context) -> EdgeJob:
         """The job that downloads what the cache lacks."""
-        return stage.job(run, self.snapshot["data_digest"], self.snapshot["job"])
+        return stage.job(run, self.snapshot["data_digest"], self.snapshot["job"], self.cache)
 
 
 class ValidateDataOperator(EdgeJobOperator):

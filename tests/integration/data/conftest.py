@@ -82,9 +82,10 @@ class Box:
         (self.dirs.job / "manifest.json").replace(self.dirs.inputs / "snapshot/manifest.json")
         return value
 
-    def stage(self, data_digest: str) -> dict[str, Any]:
+    def stage(self, data_digest: str, **changes: Any) -> dict[str, Any]:
         """Run the stage step."""
-        return stage.run(self.request(data_digest=data_digest, parallel=4), self.secrets(), self.dirs)
+        request = self.request(data_digest=data_digest, parallel=4, quota_bytes=None, keep_s=3600)
+        return stage.run(request | changes, self.secrets(), self.dirs)
 
     def view(self, data_digest: str) -> Path:
         """The tree that a training script would see."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 from tests.fakes.edge_host import Container, Crash, CrashingHost, InMemoryEdgeHost, Outcome, success
 from tests.jobs import IMAGE, NEXT_TRY, OTHER_RUN, OWNER, PLAIN, Said
 
-from edge_runner.protocol import PAYLOAD_NAME, RESULT_NAME, WORK_NAME
+from edge_runner.protocol import JOB_DIR, PAYLOAD_NAME, RESULT_NAME, WORK_NAME
 from edge_training import errors, ownership
 from edge_training.lifecycle import ensure_started, give_up, go_on, read_starts, set_aside
 from edge_training.outcomes import collect
@@ -45,6 +46,19 @@ async def test_what_is_looked_at_before_a_start_is_looked_at_only_before_a_start
         await ensure_started(host, PLAIN, OWNER, look)
     await ensure_started(host, PLAIN, NEXT_TRY, look)
     assert len(looked) == looks
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+async def test_ended_job_whose_work_was_evicted_is_done_anew(host, is_there):
+    job = replace(PLAIN, proof=f"{JOB_DIR}/proof")
+    left = {"proof": b""} if is_there else {}
+    host.outcomes[job.name] = [
+        Outcome(result=success({"n": 1}), files=left),
+        Outcome(result=success({"n": 2}), files={"proof": b""}),
+    ]
+    await ensure_started(host, job, OWNER)
+    await ensure_started(host, job, NEXT_TRY)
+    assert (await collect(host, job.name))["n"] == (1 if is_there else 2)
 
 
 @pytest.mark.parametrize("calls", range(24))

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 from tests.standins.blob_server import Answer, scripted_server
 from tests.standins.certificates import certificates
+from tests.standins.ranged_blobs import Trouble, ranged_blobs
 
 from edge_runner.blobs.access import StoreAccess
+from edge_runner.blobs.http import Abandoned
 from edge_runner.blobs.store import BlobStore, RetryPolicy
 from edge_runner.protocol import StepError
 
@@ -50,8 +52,17 @@ def list_all(store, prefix=""):
     return [blob for page in store.list_pages(prefix) for blob in page.blobs]
 
 
-def read(store, name="b"):
-    return store.read_blob(name, "0x8D1", b"".join)
+def read(store, name="b", size=3):
+    content = bytearray(size)
+    store.read_into(memoryview(content), name, "0x8D1", size)
+    return bytes(content)
+
+
+def read_ranged(box, name, offset=0, length=None):
+    size = len(box.blobs[name])
+    content = bytearray(size if length is None else length)
+    store_on(box).read_into(memoryview(content), name, box.etag(name), size, offset)
+    return bytes(content)
 
 
 def test_listing_follows_markers_to_the_end():
@@ -113,9 +124,76 @@ def test_retry_after_of_the_store_is_kept():
     assert pauses == [7.0]
 
 
-def test_broken_connection_is_retried_from_the_start():
-    with scripted_server(Answer(body=b"abcdef", cut_after=3), Answer(body=b"abcdef")) as server:
-        assert read(store_on(server)) == b"abcdef"
+@pytest.mark.parametrize("tenth", range(10))
+def test_connection_that_breaks_at_any_tenth_costs_only_what_was_missing(tenth):
+    content = bytes(range(250)) * 40
+    with ranged_blobs(b=content) as box:
+        box.trouble = lambda asked: Trouble(cut_after=1000 * tenth) if asked.number == 0 else None
+        assert read_ranged(box, "b") == content
+        assert box.sent_bytes == len(content)
+
+
+def test_connection_that_breaks_again_and_again_is_gone_on_with_as_long_as_bytes_come():
+    with ranged_blobs(b=b"0123456789" * 10) as box:
+        box.trouble = lambda _: Trouble(cut_after=7)
+        assert read_ranged(box, "b") == b"0123456789" * 10
+
+
+def test_connection_that_breaks_before_the_first_byte_is_given_up_in_the_end():
+    with ranged_blobs(b=b"abc") as box:
+        box.trouble = lambda _: Trouble(cut_after=0)
+        with pytest.raises(StepError) as caught:
+            read_ranged(box, "b")
+    assert caught.value.kind == "StoreUnavailable"
+
+
+def test_part_of_a_blob_is_asked_for_as_a_range():
+    with ranged_blobs(b=b"0123456789") as box:
+        assert read_ranged(box, "b", offset=3, length=4) == b"3456"
+    assert (box.asked[0].start, box.asked[0].end) == (3, 7)
+
+
+def test_server_that_sends_another_part_is_not_believed():
+    with ranged_blobs(b=b"0123456789") as box:
+        box.trouble = lambda _: Trouble(ignores_range=True)
+        with pytest.raises(StepError) as caught:
+            read_ranged(box, "b", offset=3, length=4)
+    assert caught.value.kind == "StoreUnavailable"
+    assert "an answer of other bytes than were asked for" in caught.value.message
+
+
+def test_half_of_another_part_is_not_taken_for_a_half_of_the_right_one():
+    troubles = [Trouble(ignores_range=True, cut_after=2), None]
+    with ranged_blobs(b=b"0123456789") as box:
+        box.trouble = lambda asked: troubles[asked.number]
+        assert read_ranged(box, "b", offset=3, length=4) == b"3456"
+
+
+@pytest.mark.parametrize("content", [b"ab", b"abcd", b""], ids=["shorter", "longer", "empty"])
+def test_blob_of_another_size_is_refused_with_both_sizes(content):
+    with scripted_server(Answer(body=content)) as server, pytest.raises(StepError) as caught:
+        read(store_on(server))
+    assert caught.value.kind == "DataCorrupt"
+    assert f"has {len(content)} bytes, expected 3" in caught.value.message
+
+
+def test_range_beyond_the_end_means_that_the_blob_is_shorter():
+    with scripted_server(error(416, "InvalidRange")) as server, pytest.raises(StepError) as caught:
+        read(store_on(server))
+    assert caught.value.kind == "DataCorrupt"
+
+
+def test_empty_blob_is_read():
+    with ranged_blobs(b=b"") as box:
+        assert read_ranged(box, "b") == b""
+
+
+def test_reading_stops_when_the_store_is_closed():
+    with ranged_blobs(b=b"abc") as box:
+        store = store_on(box)
+        box.trouble = lambda _: store.close()
+        with pytest.raises(Abandoned):
+            store.read_into(memoryview(bytearray(3)), "b", box.etag("b"), 3)
 
 
 def test_listing_that_is_cut_off_is_asked_for_again():

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from edge_runner.blobs.store import ListedBlob, Page
+from edge_runner.blobs.listing import ListedBlob, Page
 from edge_runner.protocol import StepError
 from edge_runner.steps.wait import Clock, look, wait_until_quiet
 

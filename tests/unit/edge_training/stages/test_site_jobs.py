@@ -15,6 +15,7 @@ from edge_training.project import Gate, ModelProject
 from edge_training.run import PipelineRun
 from edge_training.site import BlobStore, Site
 from edge_training.stages import evaluate, snapshot, stage, train, validate, verify, wait
+from edge_training.stages.stage import CachePolicy
 
 IMAGE = f"host/edge/training@sha256:{'1' * 64}"
 OTHER_IMAGE = f"host/edge/training@sha256:{'2' * 64}"
@@ -51,7 +52,7 @@ def jobs(run: PipelineRun) -> dict:
     return {
         "wait": wait.job(run, WINDOW, quiet_s=60, poll_s=15, time_limit_s=600),
         "snapshot": snapshot.job(run, WINDOW),
-        "stage": stage.job(run, DATA, "edge-snapshot-1"),
+        "stage": stage.job(run, DATA, "edge-snapshot-1", CachePolicy()),
         "validate": validate.job(run, DATA),
         "train": train.job(run, DATA, PARAMS, ""),
         "evaluate": evaluate.job(run, DATA, "k" * 64, PARAMS),
@@ -158,3 +159,17 @@ def test_an_image_is_verified_by_its_digest_wherever_it_is_mirrored(run):
     image = f"host/edge/delay@sha256:{'3' * 64}"
     mirrored = verify.job(run, image.replace("host", "mirror"), ["serve"], "edge-evaluate-1")
     assert mirrored.key == verify.job(run, image, ["serve"], "edge-evaluate-1").key
+
+
+def test_what_the_cache_may_take_reaches_the_stage_step(run):
+    job = stage.job(run, DATA, "edge-snapshot-1", CachePolicy(quota_bytes=10, keep_days=2))
+    assert (job.request["quota_bytes"], job.request["keep_s"]) == (10, 2 * 86400)
+
+
+@pytest.mark.parametrize(
+    ("policy", "words"),
+    [({"keep_days": 0.5}, "set it to 1 or more"), ({"quota_bytes": 0}, "leaves no room")],
+)
+def test_policy_that_would_evict_under_a_run_is_refused(policy, words):
+    with pytest.raises(BadRequest, match=words):
+        CachePolicy(**policy)

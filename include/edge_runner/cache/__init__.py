@@ -1,0 +1,1 @@
+"""The site's content-addressed cache: each distinct blob once, whatever uses it."""

@@ -1,0 +1,165 @@
+"""The cache's index: which pinned blob is which object, and when each object was last checked and used.
+
+SQLite, so that several runs may use it at once and a crash leaves it whole. A damaged database is set aside;
+the blobs are then downloaded again.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import astuple, dataclass
+from pathlib import Path
+
+LOCK_WAIT_S = 120.0
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS objects (
+    address TEXT PRIMARY KEY, size INTEGER NOT NULL, inode INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
+    boot_id TEXT NOT NULL, checked_s REAL NOT NULL, used_s REAL NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS pins (pin TEXT PRIMARY KEY, address TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS pins_by_address ON pins (address);
+CREATE TABLE IF NOT EXISTS views (data_digest TEXT PRIMARY KEY, used_s REAL NOT NULL) WITHOUT ROWID;
+CREATE TEMPORARY TABLE wanted (pin TEXT PRIMARY KEY) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is known of an object.
+
+    Attributes:
+        address: BLAKE3 digest of its content, in hex.
+        size: Length in bytes.
+        inode: Of the file that was checked.
+        mtime_ns: Of the same; another one means that somebody has written to it.
+        boot_id: The machine's start in which it was checked.
+        checked_s: When its content was last hashed, in seconds since 1970.
+    """
+
+    address: str
+    size: int
+    inode: int
+    mtime_ns: int
+    boot_id: str
+    checked_s: float
+
+
+class Index:
+    """An open index; used by one thread."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+
+    def use(self, pins: Sequence[str], now_s: float) -> dict[str, Entry]:
+        """What is known of pinned blobs; from now on they count as used, so nobody evicts them."""
+        with self._transaction():
+            self._database.execute("DELETE FROM wanted")
+            self._database.executemany("INSERT OR IGNORE INTO wanted VALUES (?)", ((pin,) for pin in pins))
+            self._database.execute(
+                "UPDATE objects SET used_s = max(used_s, ?) "
+                "WHERE address IN (SELECT address FROM pins JOIN wanted USING (pin))",
+                (now_s,),
+            )
+            rows = self._database.execute(
+                "SELECT pin, address, size, inode, mtime_ns, boot_id, checked_s "
+                "FROM wanted JOIN pins USING (pin) JOIN objects USING (address)"
+            ).fetchall()
+        return {pin: Entry(*fields) for pin, *fields in rows}
+
+    def record(self, entries: Iterable[tuple[str, Entry]], now_s: float) -> None:
+        """Remember pinned blobs whose content has just been checked."""
+        with self._transaction():
+            for pin, entry in entries:
+                self._database.execute(
+                    "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?, ?)", (*astuple(entry), now_s)
+                )
+                self._database.execute("INSERT OR REPLACE INTO pins VALUES (?, ?)", (pin, entry.address))
+
+    def use_view(self, data_digest: str, now_s: float) -> None:
+        """A view is used from now on."""
+        with self._transaction():
+            self._database.execute("INSERT OR REPLACE INTO views VALUES (?, ?)", (data_digest, now_s))
+
+    def size_bytes(self) -> int:
+        """All objects together."""
+        (found,) = self._database.execute("SELECT coalesce(sum(size), 0) FROM objects").fetchone()
+        return int(found)
+
+    def unused_bytes(self, cutoff_s: float) -> int:
+        """All objects together that were not used since a time."""
+        rows = self._database.execute(
+            "SELECT coalesce(sum(size), 0) FROM objects WHERE used_s < ?", (cutoff_s,)
+        )
+        return int(rows.fetchone()[0])
+
+    def addresses(self) -> set[str]:
+        """Every known object."""
+        return {address for (address,) in self._database.execute("SELECT address FROM objects")}
+
+    def views_used_since(self, cutoff_s: float) -> set[str]:
+        """Views that were used at that time or later."""
+        rows = self._database.execute("SELECT data_digest FROM views WHERE used_s >= ?", (cutoff_s,))
+        return {data_digest for (data_digest,) in rows}
+
+    def take_unused(self, cutoff_s: float, size_bytes: int) -> list[str]:
+        """Forget the objects that were not used since a time, those of the longest ago first, until they hold
+        so many bytes; gives their addresses.
+        """
+        taken: list[str] = []
+        with self._transaction():
+            found = self._database.execute(
+                "SELECT address, size FROM objects WHERE used_s < ? ORDER BY used_s, address", (cutoff_s,)
+            ).fetchall()
+            for address, size in found:
+                if size_bytes <= 0:
+                    break
+                taken.append(address)
+                size_bytes -= size
+            keys = [(address,) for address in taken]
+            self._database.executemany("DELETE FROM objects WHERE address = ?", keys)
+            self._database.executemany("DELETE FROM pins WHERE address = ?", keys)
+            self._database.execute("DELETE FROM views WHERE used_s < ?", (cutoff_s,))
+        return taken
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._database.execute("ROLLBACK")
+            raise
+        self._database.execute("COMMIT")
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Index]:
+    """The index, for the length of a `with`."""
+    with closing(_connect(path)) as database:
+        yield Index(database)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    try:
+        return _checked(path)
+    except sqlite3.OperationalError:
+        raise  # no room, or locked for minutes: the database itself is whole
+    except sqlite3.DatabaseError:
+        path.replace(path.with_suffix(".damaged"))
+        path.with_name(f"{path.name}-journal").unlink(missing_ok=True)
+        return _checked(path)
+
+
+def _checked(path: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(path, timeout=LOCK_WAIT_S, isolation_level=None)
+    try:
+        (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":
+            raise sqlite3.DatabaseError(found)
+        database.executescript(SCHEMA)
+    except BaseException:
+        database.close()
+        raise
+    return database

@@ -1,0 +1,176 @@
+"""A blob on its way into the cache: several threads fill one file, its content is hashed in order.
+
+The file is locked while a run brings it, so that two runs share the work instead of doing it twice. What has
+been hashed of a large blob is noted beside it; a run that was killed goes on from there, unless the machine
+was restarted, which may have lost what was written last.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+from base64 import b64encode
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Condition
+
+from blake3 import blake3
+
+from edge_runner.blobs.errors import corrupt
+from edge_runner.blobs.http import Abandoned
+from edge_runner.cache.layout import READ_ONLY, Cache, boot_id
+from edge_runner.manifest import ManifestBlob
+from edge_runner.protocol import write_atomically
+
+PIECE_BYTES = 4 * 1024 * 1024
+NOTED_EVERY_BYTES = 16 * PIECE_BYTES
+
+
+class Partial:
+    """One blob's file; see the module. Made by `claim`."""
+
+    def __init__(self, cache: Cache, pin: str, blob: ManifestBlob, descriptor: int) -> None:
+        self.blob = blob
+        self.pin = pin
+        self._path = cache.partial_path(pin)
+        self._note_path = self._path.with_name(f"{pin}.json")
+        self._descriptor = descriptor
+        self._turn = Condition()
+        self._abandoned = False
+        self._blake3 = blake3()
+        self._md5 = hashlib.md5(usedforsecurity=False) if blob.md5 is not None else None
+        self.hashed_bytes = 0
+        self._noted_bytes = 0
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every byte is there and hashed."""
+        return self.hashed_bytes == self.blob.size
+
+    def resume(self) -> None:
+        """Go on from what an earlier run has left, if it can be relied on."""
+        with self._turn:
+            for start, length in pieces(0, self._readable_bytes()):
+                self._hash(os.pread(self._descriptor, length, start))
+
+    def missing(self) -> Iterator[tuple[int, int]]:
+        """Offset and length of each piece that is still to be brought; one of nothing for an empty blob."""
+        return pieces(self.hashed_bytes, self.blob.size) if self.blob.size else iter([(0, 0)])
+
+    def take(self, offset: int, content: memoryview) -> bool:
+        """Write a piece, wait until all before it are hashed, and hash it.
+
+        Returns:
+            Whether the blob is complete now; true for one caller only.
+
+        Raises:
+            Abandoned: Another thread has failed meanwhile.
+        """
+        os.pwrite(self._descriptor, content, offset)
+        with self._turn:
+            self._turn.wait_for(lambda: self._abandoned or self.hashed_bytes == offset)
+            if self._abandoned:
+                raise Abandoned
+            self._hash(content)
+            self._turn.notify_all()
+            if self.hashed_bytes - self._noted_bytes >= NOTED_EVERY_BYTES:
+                self._note()
+            return self.is_complete
+
+    def finish(self, cache: Cache) -> tuple[str, os.stat_result]:
+        """Move the complete blob to its object, unless that is there already.
+
+        Returns:
+            The BLAKE3 digest of its content, and the object's file status.
+
+        Raises:
+            StepError: kind `DataCorrupt`, when it does not have the MD5 of the manifest.
+        """
+        if self._md5 is not None:
+            found = b64encode(self._md5.digest()).decode()
+            if found != self.blob.md5:
+                raise corrupt(self.blob.name, f"has MD5 {found}, expected {self.blob.md5}")
+        address = self._blake3.hexdigest()
+        target = cache.object_path(address)
+        if cache.holds(address, self.blob.size):
+            return address, target.stat()
+        os.fchmod(self._descriptor, READ_ONLY)
+        self._path.replace(target)
+        return address, os.fstat(self._descriptor)
+
+    def abandon(self) -> None:
+        """Wake up whoever waits for a piece that will not come."""
+        with self._turn:
+            self._abandoned = True
+            self._turn.notify_all()
+
+    def close(self, *, keep: bool) -> None:
+        """Let go of the file; what a later run can go on from may be kept."""
+        if keep and self.hashed_bytes >= PIECE_BYTES:
+            self._note()
+        else:
+            if self._is_large:
+                self._note_path.unlink(missing_ok=True)
+            if _is_at(self._descriptor, self._path):
+                self._path.unlink()
+        os.close(self._descriptor)
+
+    def _hash(self, content: bytes | memoryview) -> None:
+        self._blake3.update(content)
+        if self._md5 is not None:
+            self._md5.update(content)
+        self.hashed_bytes += len(content)
+
+    def _note(self) -> None:
+        self._noted_bytes = self.hashed_bytes
+        note = {"boot_id": boot_id(), "hashed_bytes": self.hashed_bytes}
+        write_atomically(self._note_path, json.dumps(note).encode())
+
+    @property
+    def _is_large(self) -> bool:
+        """Whether it comes in several pieces; only then there is something to note."""
+        return self.blob.size > PIECE_BYTES
+
+    def _readable_bytes(self) -> int:
+        if not self._is_large:
+            return 0
+        try:
+            note = json.loads(self._note_path.read_bytes())
+            if note["boot_id"] != boot_id():
+                return 0
+            written = os.fstat(self._descriptor).st_size
+            return min(int(note["hashed_bytes"]), written, self.blob.size - 1)
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return 0
+
+
+def claim(cache: Cache, pin: str, blob: ManifestBlob) -> Partial | None:
+    """Begin or go on with a blob; None when another run is bringing it or has just brought it."""
+    path = cache.partial_path(pin)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    if not _is_at(descriptor, path):
+        os.close(descriptor)
+        return None
+    partial = Partial(cache, pin, blob, descriptor)
+    partial.resume()
+    return partial
+
+
+def pieces(start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Offset and length of each piece between two places of a blob."""
+    return ((offset, min(PIECE_BYTES, end - offset)) for offset in range(start, end, PIECE_BYTES))
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    """Whether the open file still has this path: the run that had it locked may have moved it."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
