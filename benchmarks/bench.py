@@ -1,4 +1,4 @@
-"""What all parts share: the running site, a scratch directory, Airflow's connections, and cleaning up."""
+"""What parts share: a directory of the run; most also the running site, its connections and cleaning up."""
 
 from __future__ import annotations
 
@@ -25,22 +25,23 @@ REMOVERS = 8
 
 
 @dataclass(frozen=True)
-class Bench:
-    """One run of the benchmarks.
+class Scratch:
+    """A directory of this run: all that a part without a site needs."""
 
-    Attributes:
-        site: The site.
-        scratch: A directory of this run.
-    """
-
-    site: SiteInfo
-    scratch: Path
+    folder: Path
 
     def fresh(self, kind: str) -> Path:
-        """A new directory below the scratch directory."""
-        made = self.scratch / f"{kind}-{uuid.uuid4().hex[:8]}"
+        """A new directory in it."""
+        made = self.folder / f"{kind}-{uuid.uuid4().hex[:8]}"
         made.mkdir()
         return made
+
+
+@dataclass(frozen=True)
+class Bench(Scratch):
+    """A run on a site."""
+
+    site: SiteInfo
 
     def connections(self, port: int = 0) -> dict[str, str]:
         """Airflow's connections as environment variables; the VM at another port when a link is between."""
@@ -102,7 +103,7 @@ def opened(settings: Settings, scratch: Path) -> Iterator[Bench]:
     """A run on a site, which is started unless it runs."""
     site = Site(settings).up()
     with lean_sshd(layout_of(settings).ssh_dir / "sshd_config", scratch) as port:
-        bench = Bench(replace(site, ssh_port=port), scratch)
+        bench = Bench(scratch, replace(site, ssh_port=port))
         bench.remove_jobs()
         try:
             yield bench
