@@ -1,0 +1,1 @@
+"""Staging beside rclone: a static server, and the step as a program."""
