@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,12 +22,14 @@ class Answer:
         body: Its body.
         headers: Further headers.
         cut_after: Send only that many bytes of the body, then break the connection.
+        byte_every_s: Send the body byte by byte with this pause between them; 0 for at once.
     """
 
     status: int = 200
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     cut_after: int | None = None
+    byte_every_s: float = 0.0
 
 
 @dataclass
@@ -61,7 +64,11 @@ def scripted_server(*answers: Answer) -> Iterator[ScriptedServer]:
             for name, value in {"Content-Length": str(len(answer.body)), **answer.headers}.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(answer.body[: answer.cut_after])
+            sent = answer.body[: answer.cut_after]
+            size = 1 if answer.byte_every_s else max(1, len(sent))
+            for start in range(0, len(sent), size):
+                self.wfile.write(sent[start : start + size])
+                time.sleep(answer.byte_every_s)
             self.close_connection = answer.cut_after is not None
 
         def log_message(self, *_: object) -> None:

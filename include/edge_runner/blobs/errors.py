@@ -39,10 +39,7 @@ def verdict_for(access: StoreAccess, response: Response, blob: str | None) -> St
     """
     code = response.headers.get("x-ms-error-code") or _code_in(bytes(response.body))
     if response.status >= 500 or response.status in PASSING_STATUSES:
-        retry_after = response.headers.get("retry-after", "")
-        return PassingTrouble(
-            f"{response.status} {code}".strip(), float(retry_after) if retry_after.isdigit() else 0.0
-        )
+        return PassingTrouble(f"{response.status} {code}".strip(), retry_after_s(response))
     if blob is not None and (response.status == 412 or code == "BlobNotFound"):
         return _changed(access, blob)
     if blob is not None and response.status == 416:
@@ -57,6 +54,20 @@ def untrusted_certificate(access: StoreAccess) -> StepError:
         f"The certificate of {access.endpoint} cannot be trusted; put the certificate of the authority that "
         "signed it into ca_pem of the blob connection.",
     )
+
+
+def retry_after_s(response: Response) -> float:
+    """How long an answer asks to wait: so many seconds, or until a moment of the server's clock; 0 for not.
+
+    Source: RFC 9110, section 10.2.3.
+    """
+    value = response.headers.get("retry-after", "")
+    if value.isdigit():
+        return float(value)
+    try:
+        return max(0.0, (parsedate_to_datetime(value) - server_time(response)).total_seconds())
+    except ValueError:
+        return 0.0
 
 
 def server_time(response: Response) -> datetime:
@@ -90,6 +101,8 @@ def _refusal(access: StoreAccess, response: Response, code: str) -> str:
     where = f"The blob store {access.endpoint} refuses the container {access.container}"
     if code == "ContainerNotFound":
         return f"{where}: it does not exist; correct `container` in the DAG file."
+    if code == "ContainerBeingDeleted":
+        return f"{where}: it is being deleted; create it again, deliver the data and clear the task."
     if response.status == 400 and code == "InvalidHeaderValue":
         return (
             f"The blob store {access.endpoint} refuses version {access.api_version} of the service; set "

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import quote, urlencode
-from xml.etree import ElementTree
 
 from edge_runner.blobs.access import StoreAccess
 from edge_runner.blobs.errors import (
@@ -29,7 +28,7 @@ from edge_runner.blobs.http import (
     TransportError,
     UntrustedCertificate,
 )
-from edge_runner.blobs.listing import Page, parse_listing
+from edge_runner.blobs.listing import Page, follow, parse_listing
 from edge_runner.protocol import StepError
 
 MAX_BACKOFF_S = 30.0
@@ -81,13 +80,7 @@ class BlobStore:
         Raises:
             StepError: kind `StoreUnavailable` or `StoreRefused`.
         """
-        marker = ""
-        while True:
-            page = self._list_page(prefix, marker)
-            yield page
-            marker = page.next_marker
-            if not marker:
-                return
+        return follow(lambda marker: self._list_page(prefix, marker), self._access.container)
 
     def read_into(self, target: memoryview, name: str, etag: str, size: int, offset: int = 0) -> None:
         """Read a part of a blob that must still have a given ETag; a broken connection costs only what it had
@@ -132,13 +125,13 @@ class BlobStore:
         self._http.close()
 
     def _list_page(self, prefix: str, marker: str) -> Page:
-        query = {"restype": "container", "comp": "list", "prefix": prefix}
+        query = {"restype": "container", "comp": "list", "prefix": prefix, "include": "metadata"}
         if marker:
             query["marker"] = marker
 
         def attempt() -> Page:
             response = self._get(self._container_url, query, {}, blob=None)
-            blobs, next_marker = parse_listing(bytes(response.body))
+            blobs, next_marker = parse_listing(response.body)
             return Page(blobs, next_marker, server_time(response))
 
         return self._with_retries(attempt)
@@ -168,7 +161,7 @@ class BlobStore:
                 reason, wait_s = trouble.reason, trouble.retry_after_s
             except UntrustedCertificate as error:
                 raise untrusted_certificate(self._access) from error
-            except (TransportError, ElementTree.ParseError) as error:
+            except TransportError as error:
                 reason, wait_s = str(error), 0.0
             if attempts_left:
                 self._retry.sleep(min(max(pause_s, wait_s), MAX_BACKOFF_S))

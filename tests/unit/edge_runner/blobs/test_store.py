@@ -70,7 +70,7 @@ def test_listing_follows_markers_to_the_end():
         blobs = list_all(store_on(server), prefix="day=1/x y")
     assert [blob.name for blob in blobs] == ["a", "b", "c"]
     first, second = (target for target, _ in server.requests)
-    assert first == f"/account/box?restype=container&comp=list&prefix=day%3D1%2Fx%20y&{SAS}"
+    assert first == f"/account/box?restype=container&comp=list&prefix=day%3D1%2Fx%20y&include=metadata&{SAS}"
     assert "&marker=2%21next%20page&" in second
 
 
