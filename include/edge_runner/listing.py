@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from fnmatch import fnmatchcase
 from hashlib import sha256
 from typing import Any, TypedDict
 
+from edge_runner.globs import matches_any
 from edge_runner.protocol import canonical_json
 
 BUNDLE_NAME = "bundle"
@@ -48,7 +48,7 @@ def objection(files: Any, allow: Sequence[str], max_size_bytes: int) -> str | No
 
     Args:
         files: The listing, or anything a container sent in its place.
-        allow: Patterns of paths that may leave; `*` stays within a segment, `**` is any number of segments.
+        allow: Patterns of paths that may leave, see `globs.py`.
         max_size_bytes: The most that all files together may hold.
 
     Returns:
@@ -74,7 +74,7 @@ def path_objection(path: str, allow: Sequence[str]) -> str | None:
         return (
             f"{path!r} is no plain relative path and may not leave the site; let the script use a plain name."
         )
-    if not any(_matches(segments, pattern.split("/")) for pattern in allow):
+    if not matches_any(path, allow):
         return (
             f"{path} is not on the list of what may leave the site ({', '.join(allow)}); "
             "keep it out of EDGE_MODEL_DIR, or allow its name in the DAG if it holds no data."
@@ -102,11 +102,3 @@ def _is_listed_file(file: Any) -> bool:
         and isinstance(file["sha256"], str)
         and _SHA256.fullmatch(file["sha256"]) is not None
     )
-
-
-def _matches(segments: Sequence[str], pattern: Sequence[str]) -> bool:
-    if not pattern:
-        return not segments
-    if pattern[0] == "**":
-        return any(_matches(segments[skipped:], pattern[1:]) for skipped in range(len(segments) + 1))
-    return bool(segments) and fnmatchcase(segments[0], pattern[0]) and _matches(segments[1:], pattern[1:])
