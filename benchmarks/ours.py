@@ -69,7 +69,7 @@ class TrainingOperator(EdgeJobOperator):
     """
 
     def __init__(self, *, image: str, script: str, **kwargs: Any) -> None:
-        nothing = ModelProject(name="benchmark", folder=Path(), container="none", prefix="{partition}")
+        nothing = ModelProject(name="benchmark", folder=Path(), container="none", prefix="{partition}/")
         super().__init__(
             task_id="train_model", model=nothing, training_image=image, end_from_trigger=False, **kwargs
         )

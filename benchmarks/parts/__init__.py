@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from benchmarks.parts import launch, logs, reattach, stage, triggers
+from benchmarks.parts import launch, logs, reattach, snapshot, stage, triggers
 
-WITHOUT_SITE: dict[str, ModuleType] = {"stage": stage}
+WITHOUT_SITE: dict[str, ModuleType] = {"snapshot": snapshot, "stage": stage}
 ON_SITE: dict[str, ModuleType] = {"launch": launch, "reattach": reattach, "logs": logs, "triggers": triggers}
 MODULES = WITHOUT_SITE | ON_SITE
