@@ -16,6 +16,7 @@ EdgeError
     ├── SiteNotReady           the VM lacks what a job needs: disk, memory, a right clock, a newer Docker
     ├── StoreRefused           the blob store refuses the signature, the version or the container
     ├── PartitionEmpty         no blobs where the partition should be
+    ├── PartitionSkipped       the partition did not come in time, and is to be left out: Airflow skips
     ├── DataChanged            a blob is no longer what the manifest pinned
     ├── DataCorrupt            a blob does not have the bytes its checksum promises
     ├── DataRejected           the data breaks its contract
@@ -120,6 +121,10 @@ class StoreRefused(Final):
 
 class PartitionEmpty(Final):
     """No blobs where the partition should be."""
+
+
+class PartitionSkipped(Final):
+    """The partition did not come in time, and the DAG file says to leave it out."""
 
 
 class DataChanged(Final):

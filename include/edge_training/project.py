@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
+from edge_runner.globs import EVERYTHING
 from edge_training import identity
 from edge_training.bundle import ALLOWED, MAX_SIZE_BYTES
 from edge_training.errors import BadRequest
@@ -40,6 +42,37 @@ class Gate:
 
 
 @dataclass(frozen=True)
+class Ready:
+    """When a partition counts as complete: all of this must hold for it, and for each of its window.
+
+    Attributes:
+        marker: A blob that the delivery writes last, e.g. `_SUCCESS`, by its name relative to the partition's
+            prefix; it is no data. Empty for none.
+        min_blobs: How many blobs of data there must be, at least.
+        min_size_bytes: How many bytes they must have together, at least.
+        quiet_s: How long none of them may have changed, on the store's clock.
+    """
+
+    marker: str = ""
+    min_blobs: int = 1
+    min_size_bytes: int = 0
+    quiet_s: float = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what would be ready always or never."""
+        if self.marker.startswith("/") or self.marker.endswith("/"):
+            raise BadRequest(
+                f"The marker {self.marker!r} is no blob's name relative to the partition's prefix; take the "
+                "slash off."
+            )
+        if self.min_blobs < 1 or self.min_size_bytes < 0 or self.quiet_s < 0:
+            raise BadRequest(
+                f"{self} asks for less than nothing; set min_blobs to 1 or more, min_size_bytes and quiet_s "
+                "to 0 or more."
+            )
+
+
+@dataclass(frozen=True)
 class ModelProject:
     """What the pipeline has to know about a model.
 
@@ -49,6 +82,10 @@ class ModelProject:
         folder: Code that travels to the site: the scripts, the contract, modules beside them.
         container: Blob container of the data.
         prefix: Where a partition's blobs are; `{partition}` stands for its key.
+        include: Patterns of the blobs that are data, relative to that prefix: `*` stays within a folder, `**`
+            is any number of folders.
+        exclude: Patterns of blobs that are no data although they are included.
+        ready: When a partition counts as complete.
         contract: ODCS file, relative to the folder.
         training_script: Relative to the folder.
         evaluation_script: Relative to the folder.
@@ -64,6 +101,9 @@ class ModelProject:
     folder: Path
     container: str
     prefix: str
+    include: tuple[str, ...] = EVERYTHING
+    exclude: tuple[str, ...] = ()
+    ready: Ready = Ready(quiet_s=60)
     contract: str = "contract.yaml"
     training_script: str = "train.py"
     evaluation_script: str = "evaluate.py"
@@ -85,10 +125,32 @@ class ModelProject:
                 f"The prefix {self.prefix!r} of {self.name} lacks {{partition}}; every partition needs "
                 "blobs of its own."
             )
+        if self.prefix.endswith("{partition}"):
+            raise BadRequest(
+                f"The prefix {self.prefix!r} of {self.name} also fits partitions whose key only begins like "
+                "another's; end it with what follows the key in the blobs' names, such as '/'."
+            )
+        if self.prefix.startswith("/"):
+            raise BadRequest(
+                f"The prefix {self.prefix!r} of {self.name} begins with a slash, and no blob's name that can "
+                "be a file does; take it off."
+            )
+        for field in ("include", "exclude"):
+            _require_patterns(f"`{field}` of {self.name}", getattr(self, field))
+        if not self.include:
+            raise BadRequest(f"`include` of {self.name} is empty; leave it out to include everything.")
 
     def partition_prefix(self, key: str) -> str:
         """Where a partition's blobs are."""
-        return self.prefix.format(partition=key)
+        return self.prefix.replace("{partition}", key)
+
+    def selection(self) -> dict[str, Any]:
+        """What steps are told of the blobs that are data, and of when they are complete."""
+        return {
+            "include": list(self.include),
+            "exclude": list(self.exclude),
+            "ready": asdict(self.ready),
+        }
 
     def code(self) -> dict[str, bytes]:
         """The files that training and evaluation are made of, by relative path.
@@ -117,3 +179,8 @@ class ModelProject:
                 f"The contract {path} does not exist; add it or correct `contract` in the DAG file."
             )
         return path.read_text()
+
+
+def _require_patterns(what: str, patterns: Any) -> None:
+    if isinstance(patterns, str):
+        raise BadRequest(f"{what} is a text; write ({patterns!r},), a tuple of patterns.")

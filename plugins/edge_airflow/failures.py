@@ -1,4 +1,6 @@
-"""How the domain's errors end an Airflow task: retried when that can help, failed at once when it cannot."""
+"""How the domain's errors end an Airflow task: retried when that can help, failed at once when it cannot,
+skipped where the DAG file says so.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +10,9 @@ from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from edge_training.errors import EdgeError
+from edge_training.errors import EdgeError, PartitionSkipped
 
 LOG = logging.getLogger(__name__)
 P = ParamSpec("P")
@@ -41,4 +43,6 @@ def ends_with_a_sentence(method: Callable[P, R]) -> Callable[P, R]:
 def airflow_exception(error: EdgeError) -> Exception:
     """The exception that makes Airflow do what the error's class says."""
     sentence = f"{type(error).__name__}: {error}"
+    if isinstance(error, PartitionSkipped):
+        return AirflowSkipException(sentence)
     return AirflowException(sentence) if error.retryable else AirflowFailException(sentence)

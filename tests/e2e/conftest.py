@@ -19,7 +19,11 @@ from local_site.airflow_api import AirflowApi
 from local_site.settings import Settings
 from local_site.site import Site
 
-SOON = '"retries": 3,\n        "quiet_s": 0,\n        "poll_s": 1,\n        "wait_limit_s": 3,'
+SOON = {
+    '"retries": 5,': '"retries": 3,\n        "poll_s": 1,\n        "wait_limit_s": 3,',
+    "import Gate, ModelProject": "import Gate, ModelProject, Ready",
+    'prefix="flights/date={partition}/",': 'prefix="flights/date={partition}/",\n    ready=Ready(),',
+}
 ON_SCHEDULE = {
     "start_date=datetime(2013, 1, 2, tzinfo=UTC)": "start_date=datetime(2013, 2, 6, tzinfo=UTC)",
     "end_date=datetime(2014, 1, 1, tzinfo=UTC)": "end_date=datetime(2013, 2, 6, tzinfo=UTC)",
@@ -119,12 +123,12 @@ def project_settings(site_settings: Settings) -> Settings:
     project = Project(site_settings.state_dir.parent / "test-project", site_settings.root)
     shutil.rmtree(project.root, ignore_errors=True)
     project.add_example()
-    project.add_model("second_model", {'"retries": 5,': SOON, **ON_SCHEDULE})
-    project.add_model("failing_model", {'"retries": 5,': SOON}, {"train.py": SCRIPT_THAT_FAILS})
+    project.add_model("second_model", SOON | ON_SCHEDULE)
+    project.add_model("failing_model", SOON, {"train.py": SCRIPT_THAT_FAILS})
     strict = (site_settings.root / "include" / "flight_delay" / "contract.yaml").read_text()
     project.add_model(
         "strict_model",
-        {'"retries": 5,': SOON},
+        SOON,
         {"contract.yaml": strict.replace("mustBeGreaterThan: 500", "mustBeGreaterThan: 5000000")},
     )
     add_to_project(project.root, site_settings.root, [REFERENCE, *REPRESENTATIVE])

@@ -21,7 +21,7 @@ from edge_runner.cache.layout import Cache, pin_of
 from edge_runner.cache.progress import Progress, shown
 from edge_runner.cache.transfer import Transfer, Wanted
 from edge_runner.cache.views import ensure_view
-from edge_runner.manifest import MANIFEST_NAME, Manifest, ManifestBlob, decode_manifest
+from edge_runner.manifest import MANIFEST_NAME, ManifestBlob, read_manifest
 from edge_runner.protocol import Dirs
 
 RECORDED_EVERY_S = 1.0
@@ -42,9 +42,9 @@ def run(request: Mapping[str, Any], secrets: Mapping[str, str], dirs: Dirs) -> d
         StepError: kind `DataChanged`, `DataCorrupt`, `DiskFull`, `StoreUnavailable` or `StoreRefused`.
     """
     data_digest = request["data_digest"]
-    manifest = decode_manifest((dirs.inputs / "snapshot" / MANIFEST_NAME).read_bytes(), data_digest)
     access = StoreAccess.of(request, secrets)
-    pins = {pin_of(access.endpoint, access.container, blob): blob for blob in manifest.blobs}
+    blobs = read_manifest(dirs.inputs / "snapshot" / MANIFEST_NAME, data_digest)
+    pins = {pin_of(access.endpoint, access.container, blob): blob for blob in blobs}
     cache = Cache(dirs.cache)
     cache.prepare()
     cache.remove_abandoned(time.time())
@@ -53,7 +53,7 @@ def run(request: Mapping[str, Any], secrets: Mapping[str, str], dirs: Dirs) -> d
         staging.complete(pins)
         index.use_view(data_digest, time.time())
         ensure_view(cache, data_digest, {blob: staging.here[pin] for pin, blob in pins.items()})
-    return staging.report(manifest)
+    return staging.report(pins)
 
 
 class Staging:
@@ -102,13 +102,13 @@ class Staging:
                     return
                 self._bring(missing, progress)
 
-    def report(self, manifest: Manifest) -> dict[str, Any]:
+    def report(self, pins: Pins) -> dict[str, Any]:
         """What was done."""
         return {
-            "blobs": len(manifest.blobs),
-            "size_bytes": manifest.size_bytes,
+            "blobs": len(pins),
+            "size_bytes": sum(blob.size for blob in pins.values()),
             "downloaded_bytes": self._downloaded_bytes,
-            "reused_blobs": len(manifest.blobs) - self._downloaded_blobs,
+            "reused_blobs": len(pins) - self._downloaded_blobs,
             "repaired_blobs": self._repaired_blobs,
             "evicted_bytes": self._evicted_bytes,
         }

@@ -14,12 +14,16 @@ def job(run: PipelineRun, window: Window) -> EdgeJob:
     """The job that lists the blobs; it looks anew at every try."""
     store = run.site.store
     parts = [(key, "train") for key in window.training_keys] + [(run.partition, "holdout")]
-    request = store.request(run.project.container) | {
-        "parts": [
-            {"partition": key, "prefix": run.project.partition_prefix(key), "split": split}
-            for key, split in parts
-        ]
-    }
+    request = (
+        store.request(run.project.container)
+        | run.project.selection()
+        | {
+            "parts": [
+                {"partition": key, "prefix": run.project.partition_prefix(key), "split": split}
+                for key, split in parts
+            ]
+        }
+    )
     return EdgeJob(
         step="snapshot",
         key=step_key("snapshot", attempt=run.owner.attempt),

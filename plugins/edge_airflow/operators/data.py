@@ -22,13 +22,13 @@ DEFAULT_POOL = "default_pool"
 
 
 class WaitForPartitionOperator(EdgeJobOperator):
-    """Waits until every day of the window is in the blob store and quiet.
+    """Waits until every day of the window is complete in the blob store, as the model's `ready` says.
 
     Args:
         window_days: How many days before the partition are trained on.
-        quiet_s: How long no blob may have changed.
         poll_s: Seconds between two looks.
         wait_limit_s: When to give up.
+        on_time_limit: What becomes of the task then: `fail`, or `skip` with all that follows it.
     """
 
     template_fields: Sequence[str] = (*EdgeJobOperator.template_fields, "window_days")
@@ -37,27 +37,27 @@ class WaitForPartitionOperator(EdgeJobOperator):
         self,
         *,
         window_days: int | str,
-        quiet_s: int = 60,
         poll_s: int = 15,
         wait_limit_s: int = 6 * 3600,
+        on_time_limit: wait.OnTimeLimit = "fail",
         **kwargs: Any,
     ) -> None:
         # A wait uses next to nothing; in the site's pool, partitions that never come would block all work.
         kwargs.setdefault("pool", DEFAULT_POOL)
         super().__init__(**kwargs)
         self.window_days = window_days
-        self.quiet_s = quiet_s
         self.poll_s = poll_s
         self.wait_limit_s = wait_limit_s
+        self.on_time_limit = on_time_limit
 
     def build_job(self, run: PipelineRun, context: Context) -> EdgeJob:
         """The job that watches the blob store."""
         return wait.job(
             run,
             Window.before(run.partition, int(self.window_days)),
-            self.quiet_s,
             self.poll_s,
             self.wait_limit_s,
+            self.on_time_limit,
         )
 
 

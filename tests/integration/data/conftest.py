@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from azure.storage.blob import ContainerClient, ContentSettings
 
 from edge_runner.protocol import Dirs
 from edge_runner.steps import snapshot, stage, wait
+from edge_training.project import ModelProject, Ready
 from edge_training.sas import container_read_sas
 from local_site import SiteInfo
 from local_site.flights import connect
@@ -29,6 +30,7 @@ class Box:
         dirs: Where the steps work.
         access: Changes to the request that every step gets.
         signature: Changes to what the signature is made of.
+        selection: Changes to what the project says of its data.
     """
 
     site: SiteInfo
@@ -36,6 +38,7 @@ class Box:
     dirs: Dirs
     access: dict[str, Any] = field(default_factory=dict)
     signature: dict[str, Any] = field(default_factory=dict)
+    selection: dict[str, Any] = field(default_factory=dict)
 
     def put(self, name: str, content: bytes) -> None:
         """Write a blob."""
@@ -69,16 +72,27 @@ class Box:
             **more,
         }
 
-    def wait(self, *prefixes: str, **limits: float) -> dict[str, Any]:
+    def of_project(self) -> dict[str, Any]:
+        """What steps are told of the data, as a project says it; complete as soon as there is a blob."""
+        project = ModelProject("box", Path(), "box", "{partition}/", ready=Ready())
+        return replace(project, **self.selection).selection()
+
+    def wait(self, *prefixes: str, time_limit_s: float = 0, on_time_limit: str = "fail") -> dict[str, Any]:
         """Run the wait step."""
-        defaults = {"quiet_s": 0, "poll_s": 0.2, "time_limit_s": 0}
-        request = self.request(prefixes=list(prefixes), partition="day", **defaults | limits)
+        request = self.request(
+            prefixes=list(prefixes),
+            partition="day",
+            poll_s=0.2,
+            time_limit_s=time_limit_s,
+            on_time_limit=on_time_limit,
+            **self.of_project(),
+        )
         return wait.run(request, self.secrets(), self.dirs)
 
     def snapshot(self, **parts: str) -> dict[str, Any]:
         """Run the snapshot step; each part is a split and its prefix. The manifest becomes stage's input."""
         listed = [{"partition": prefix, "prefix": prefix, "split": split} for split, prefix in parts.items()]
-        value = snapshot.run(self.request(parts=listed), self.secrets(), self.dirs)
+        value = snapshot.run(self.request(parts=listed, **self.of_project()), self.secrets(), self.dirs)
         (self.dirs.job / "manifest.json").replace(self.dirs.inputs / "snapshot/manifest.json")
         return value
 

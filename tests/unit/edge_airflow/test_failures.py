@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 
 import pytest
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from edge_airflow.failures import airflow_exception, ends_with_a_sentence
 from edge_training import errors
@@ -17,12 +17,18 @@ LEAVES = [
 ]
 
 
-@pytest.mark.parametrize("kind", LEAVES)
+@pytest.mark.parametrize("kind", [kind for kind in LEAVES if kind is not errors.PartitionSkipped])
 def test_what_a_retry_can_mend_is_retried_and_nothing_else(kind):
     exception = airflow_exception(kind("It broke; mend it."))
     assert isinstance(exception, AirflowFailException) is not kind.retryable
     assert isinstance(exception, AirflowException)
     assert str(exception) == f"{kind.__name__}: It broke; mend it."
+
+
+def test_a_partition_that_is_to_be_left_out_skips_its_task():
+    exception = airflow_exception(errors.PartitionSkipped("It did not come; it is left out."))
+    assert isinstance(exception, AirflowSkipException)
+    assert str(exception) == "PartitionSkipped: It did not come; it is left out."
 
 
 def test_the_sentence_stands_alone():

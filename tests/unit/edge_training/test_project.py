@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from edge_training.errors import BadRequest
-from edge_training.project import Gate, ModelProject
+from edge_training.project import Gate, ModelProject, Ready
 
 
 def project(tmp_path, **changes) -> ModelProject:
@@ -27,6 +29,58 @@ def test_a_prefix_that_does_not_tell_partitions_apart_is_refused(tmp_path):
 
 def test_the_prefix_of_a_partition_has_its_key(tmp_path):
     assert project(tmp_path).partition_prefix("2013-02-01") == "date=2013-02-01/"
+
+
+def test_braces_in_a_prefix_are_names_like_others(tmp_path):
+    made = project(tmp_path, prefix="{a}/date={partition}/{b:c}/")
+    assert made.partition_prefix("2013-02-01") == "{a}/date=2013-02-01/{b:c}/"
+
+
+@pytest.mark.parametrize(
+    ("prefix", "sentence"),
+    [
+        ("date={partition}", "end it with what follows the key in the blobs' names, such as '/'"),
+        (
+            "/date={partition}/",
+            "begins with a slash, and no blob's name that can be a file does; take it off",
+        ),
+    ],
+)
+def test_a_prefix_that_fits_other_partitions_or_none_is_refused(tmp_path, prefix, sentence):
+    """`date=2013-02-1` would also fit the blobs of `date=2013-02-10`."""
+    with pytest.raises(BadRequest, match=re.escape(sentence)):
+        project(tmp_path, prefix=prefix)
+
+
+@pytest.mark.parametrize("prefix", ["{partition}.parquet", "raw-{partition}-part", "{partition}/all/"])
+def test_what_follows_the_key_tells_partitions_apart(tmp_path, prefix):
+    assert project(tmp_path, prefix=prefix).prefix == prefix
+
+
+@pytest.mark.parametrize("field", ["include", "exclude"])
+def test_one_pattern_without_its_tuple_is_refused(tmp_path, field):
+    """Its letters would be taken for patterns."""
+    with pytest.raises(BadRequest, match=rf"`{field}` of delay is a text; write \('\*\.csv',\), a tuple"):
+        project(tmp_path, **{field: "*.csv"})
+
+
+def test_a_project_that_includes_nothing_is_refused(tmp_path):
+    with pytest.raises(BadRequest, match="`include` of delay is empty; leave it out"):
+        project(tmp_path, include=())
+
+
+@pytest.mark.parametrize("marker", ["/_SUCCESS", "done/"])
+def test_a_marker_is_named_relative_to_its_partition(marker):
+    with pytest.raises(
+        BadRequest, match="no blob's name relative to the partition's prefix; take the slash off"
+    ):
+        Ready(marker=marker)
+
+
+@pytest.mark.parametrize("limits", [{"min_blobs": 0}, {"min_size_bytes": -1}, {"quiet_s": -1}])
+def test_a_partition_is_never_complete_with_less_than_nothing(limits):
+    with pytest.raises(BadRequest, match="asks for less than nothing; set min_blobs to 1 or more"):
+        Ready(**limits)
 
 
 def test_a_missing_folder_or_contract_names_what_to_correct(tmp_path):

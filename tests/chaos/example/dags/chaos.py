@@ -26,7 +26,7 @@ from edge_airflow.operators.model import (
 )
 from edge_airflow.operators.registries import BuildImageOperator, PushImageOperator, RegisterModelOperator
 from edge_training.ports.edge_host import Limits
-from edge_training.project import ModelProject
+from edge_training.project import ModelProject, Ready
 
 LINES: list[dict[str, Any]] = json.loads(Path(__file__).with_name("chaos_lines.json").read_text())
 WINDOW_DAYS = 1
@@ -51,6 +51,7 @@ def chaos_dag(line: dict[str, Any]) -> DAG:
         folder=Path(__file__).parents[1] / "include" / "chaos",
         container="flights-data",
         prefix="flights/date={partition}/",
+        ready=Ready(),
         training_limit_s=1800,
         may_leave=("model/*", "model/artifacts/*", "model/code/*", "metrics.jsonl", "evaluation.json"),
     )
@@ -77,7 +78,6 @@ def chaos_dag(line: dict[str, Any]) -> DAG:
         wait = WaitForPartitionOperator(
             task_id="wait_for_partition",
             window_days=WINDOW_DAYS,
-            quiet_s=0,
             poll_s=1,
             deferrable=True,
             **registry,

@@ -11,7 +11,7 @@ from tests.jobs import NEXT_TRY, OTHER_RUN, OWNER
 from edge_runner.protocol import CACHE_VOLUME_DIR, DATA_DIR
 from edge_training.errors import BadRequest
 from edge_training.partitions import Window
-from edge_training.project import Gate, ModelProject
+from edge_training.project import Gate, ModelProject, Ready
 from edge_training.run import PipelineRun
 from edge_training.site import BlobStore, Site
 from edge_training.stages import evaluate, snapshot, stage, train, validate, verify, wait
@@ -50,7 +50,7 @@ def run(tmp_path) -> PipelineRun:
 def jobs(run: PipelineRun) -> dict:
     """Every job of a run."""
     return {
-        "wait": wait.job(run, WINDOW, quiet_s=60, poll_s=15, time_limit_s=600),
+        "wait": wait.job(run, WINDOW, 15, 600, "fail"),
         "snapshot": snapshot.job(run, WINDOW),
         "stage": stage.job(run, DATA, "edge-snapshot-1", CachePolicy()),
         "validate": validate.job(run, DATA),
@@ -86,6 +86,21 @@ def test_the_window_and_the_partition_are_waited_for(run):
         "date=2013-01-31/",
         "date=2013-02-01/",
     ]
+
+
+def test_wait_and_snapshot_agree_on_what_is_data_and_when_it_is_complete(run):
+    ready = Ready(marker="_SUCCESS", min_blobs=3)
+    run = replace(run, project=replace(run.project, include=("*.parquet",), exclude=("_*",), ready=ready))
+    for step in ("wait", "snapshot"):
+        request = jobs(run)[step].request
+        assert (request["include"], request["exclude"]) == (["*.parquet"], ["_*"])
+        assert request["ready"] == {"marker": "_SUCCESS", "min_blobs": 3, "min_size_bytes": 0, "quiet_s": 0}
+
+
+def test_a_wait_ends_in_one_of_two_ways(run):
+    assert wait.job(run, WINDOW, 15, 600, "skip").request["on_time_limit"] == "skip"
+    with pytest.raises(BadRequest, match="on_time_limit is 'ignore'; set it to 'fail' or 'skip'"):
+        wait.job(run, WINDOW, 15, 600, "ignore")
 
 
 def test_the_partition_itself_is_the_holdout(run):
