@@ -39,11 +39,13 @@ class ScriptedServer:
     Attributes:
         endpoint: Where it listens, with an account as path.
         requests: Request lines' targets and headers, in order.
+        connections: How many it has accepted.
     """
 
     endpoint: str
     answers: list[Answer]
     requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    connections: int = 0
 
     def next_answer(self) -> Answer:
         """Take the next answer."""
@@ -56,6 +58,10 @@ def scripted_server(*answers: Answer) -> Iterator[ScriptedServer]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+
+        def setup(self) -> None:
+            script.connections += 1
+            super().setup()
 
         def do_GET(self) -> None:
             script.requests.append((self.path, dict(self.headers)))

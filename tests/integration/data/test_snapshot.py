@@ -9,8 +9,17 @@ from base64 import b64encode
 import pytest
 
 from edge_runner.protocol import StepError
+from edge_training.project import Ready
 
-UNUSUAL_NAMES = ["day=1/a b", "day=1/ü/漢字", "day=1/..hidden", "day=1/100%25+&=?#;~", "day=1/" + "x" * 200]
+UNUSUAL_NAMES = [
+    "day=1/a b",
+    "day=1/ü/漢字",
+    "day=1/caf\u00e9",
+    "day=1/cafe\u0301",
+    "day=1/..hidden",
+    "day=1/100%25+&=?#;~",
+    "day=1/" + "/".join(["x" * 200] * 5),
+]
 
 
 def manifest(box):
@@ -90,3 +99,26 @@ def test_year_of_flights_is_listed_whole(flights_box):
     value = flights_box.snapshot(train="flights/")
     assert value["blobs"] == 1095
     assert all(blob["md5"] for blob in manifest(flights_box)["blobs"])
+
+
+def test_what_the_project_excludes_and_its_marker_are_no_data(box):
+    box.selection = {"exclude": ("**/_*",), "include": ("**/*.parquet", "_SUCCESS")}
+    box.selection["ready"] = Ready(marker="_SUCCESS")
+    for name in ("a.parquet", "sub/b.parquet", "sub/_c.parquet", "a.csv", "_SUCCESS"):
+        box.put(f"day=1/{name}", b"abc")
+    box.snapshot(train="day=1/")
+    assert [blob["name"] for blob in manifest(box)["blobs"]] == ["day=1/a.parquet", "day=1/sub/b.parquet"]
+
+
+def test_a_folder_of_hadoops_driver_is_no_data(box):
+    box.client.upload_blob("day=1/sub", b"", metadata={"hdi_isfolder": "true"})
+    box.put("day=1/sub/a", b"abc")
+    assert box.snapshot(train="day=1/")["blobs"] == 1
+
+
+@pytest.mark.parametrize("kind", ["BlockBlob", "AppendBlob", "PageBlob"])
+def test_blobs_of_all_types_are_pinned_and_staged(box, kind):
+    box.client.upload_blob("day=1/a", b"x" * 512, blob_type=kind)
+    digest = box.snapshot(train="day=1/")["data_digest"]
+    box.stage(digest)
+    assert (box.view(digest) / "train/day=1/a").read_bytes() == b"x" * 512

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
+from tests.standins.blob_server import scripted_server
+from tests.unit.edge_runner.blobs.test_store import listing, store_on
 
 from edge_runner.blobs.listing import ListedBlob, Page
 from edge_runner.protocol import StepError
@@ -186,3 +188,12 @@ def test_a_partition_that_may_be_left_out_ends_with_that():
         "Partition 2013-02-02 is not complete after 100 s: no blobs under day=2/ in container box; it is "
         "left out; clear the task when the delivery has ended."
     )
+
+
+def test_all_looks_of_a_wait_go_through_one_connection():
+    answers = [listing("day=1/a"), listing(), listing("day=1/a"), listing("day=2/a")]
+    with scripted_server(*answers) as server:
+        request = {**REQUEST, **ready()}
+        clock = Clock(lambda: 0.0, lambda _: None)
+        assert wait_until_ready(store_on(server), request, clock).blobs == 2
+    assert (len(server.requests), server.connections) == (4, 1)

@@ -1,0 +1,162 @@
+"""Waits on the real site: many share one SSH connection, and those whose time is over fail or skip."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
+from airflow.triggers.base import TaskSuccessEvent
+from azure.storage.blob import ContainerClient
+from tests.fakes.task_states import InMemoryTaskStates
+from tests.real_host import Door, Engine, engine
+
+from edge_airflow.operators.data import WaitForPartitionOperator
+from edge_airflow.triggers.edge_job import EdgeJobTrigger
+from edge_training.ports.edge_host import Limits
+from edge_training.project import ModelProject, Ready
+from local_site.connections import connections
+from local_site.flights import connect
+from local_site.info import SiteInfo
+
+WAITS = 6
+FIRST_DAY = date(2013, 2, 1)
+SMALL = Limits(cpus=0.2, memory_bytes=128 * 2**20, pids=64)
+
+
+@pytest.fixture
+def behind(site: SiteInfo) -> Iterator[Engine]:
+    """The site's daemon; the containers of the test's waits are removed."""
+    found = engine(site)
+    yield found
+    found.clean_up()
+
+
+@pytest.fixture
+def container(site: SiteInfo) -> Iterator[ContainerClient]:
+    """A container of the test's own."""
+    name = f"test-{uuid.uuid4().hex[:12]}"
+    with connect(site.blob_host_endpoint, site.blob_account, site.blob_key, site.ca_file, name) as client:
+        client.create_container()
+        yield client
+        client.delete_container()
+
+
+@pytest.fixture
+def waiting(
+    site, container, connect_through, monkeypatch, tmp_path
+) -> Callable[..., WaitForPartitionOperator]:
+    """Make a wait for a day and the day before it, each complete with its marker."""
+    for name in ("edge_site_blob", "edge_registry"):
+        monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps(connections(site)[name]))
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://airflow.example")
+    connect_through()
+    ready = Ready(marker="_SUCCESS")
+    model = ModelProject("delay", tmp_path, container.container_name, "date={partition}/", ready=ready)
+
+    def made(**changes: Any) -> WaitForPartitionOperator:
+        return WaitForPartitionOperator(
+            task_id="wait_for_partition",
+            model=model,
+            training_image=site.training_image,
+            limits=SMALL,
+            window_days=1,
+            poll_s=1,
+            **changes,
+        )
+
+    return made
+
+
+def context(day: date) -> dict[str, Any]:
+    """What Airflow hands to the task of one run."""
+    task = SimpleNamespace(
+        dag_id="train_delay",
+        run_id=f"scheduled__{day}",
+        task_id="wait_for_partition",
+        map_index=-1,
+        try_number=1,
+        id=uuid.uuid4().hex,
+    )
+    return {"ti": task, "dag_run": SimpleNamespace(partition_key=day.isoformat())}
+
+
+def deferred(task: WaitForPartitionOperator, known: dict[str, Any], behind: Engine) -> EdgeJobTrigger:
+    """Start the task's job; gives the trigger that it leaves its waiting to."""
+    with pytest.raises(TaskDeferred) as caught:
+        task.execute(known)
+    trigger = caught.value.trigger
+    assert isinstance(trigger, EdgeJobTrigger)
+    behind.names.append(trigger.container)
+    trigger.task_states, trigger.hand_on = InMemoryTaskStates(), nobody
+    return trigger
+
+
+async def nobody(owner: object, value: object) -> None:
+    """Takes what a task hands on."""
+
+
+async def event_of(trigger: EdgeJobTrigger) -> object:
+    (event,) = [event async for event in trigger.run()]
+    return event
+
+
+async def all_speak(behind: Engine, triggers: list[EdgeJobTrigger]) -> None:
+    """Return when every job has looked at the store."""
+    for trigger in triggers:
+        while b"no _SUCCESS" not in behind.client.containers.get(trigger.container).logs():
+            await asyncio.sleep(0.2)
+
+
+def deliver(container: ContainerClient, days: int) -> None:
+    """Bring so many days, and the one before them."""
+    for day in range(-1, days):
+        for name in ("a.parquet", "_SUCCESS"):
+            container.upload_blob(f"date={FIRST_DAY + timedelta(day)}/{name}", b"")
+
+
+def test_many_waits_of_a_triggerer_share_one_connection(site, behind, container, waiting, connect_through):
+    days = [FIRST_DAY + timedelta(day) for day in range(WAITS)]
+
+    async def watched() -> tuple[list[object], int]:
+        async with Door(site.ssh_host, site.ssh_port) as door:
+            connect_through(door.port)
+            watches = [asyncio.create_task(event_of(trigger)) for trigger in triggers]
+            await all_speak(behind, triggers)
+            await asyncio.to_thread(deliver, container, WAITS)
+            return await asyncio.gather(*watches), door.callers
+
+    triggers = [deferred(waiting(deferrable=True), context(day), behind) for day in days]
+    events, callers = asyncio.run(watched())
+    assert all(isinstance(event, TaskSuccessEvent) for event in events)
+    assert callers == 1
+
+
+@pytest.mark.parametrize(
+    ("end", "exception", "words"),
+    [
+        ("fail", AirflowFailException, "PartitionEmpty: .* choose a partition that has data"),
+        ("skip", AirflowSkipException, "PartitionSkipped: .* it is left out"),
+    ],
+)
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_a_wait_whose_time_is_over_ends_as_its_dag_file_says(
+    behind, waiting, end, exception, words, deferrable
+):
+    task = waiting(deferrable=deferrable, wait_limit_s=3, on_time_limit=end)
+    known = context(FIRST_DAY)
+    if not deferrable:
+        behind.names.append(task.build_job(task.pipeline_run(known), known).name)
+        with pytest.raises(exception, match=words):
+            task.execute(known)
+        return
+    trigger = deferred(task, known, behind)
+    event = asyncio.run(event_of(trigger))
+    with pytest.raises(exception, match=words):
+        task.resume(known, event.payload, trigger.container, {})
