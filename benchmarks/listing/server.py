@@ -1,7 +1,7 @@
 """A blob store of nothing but a long listing, in a process of its own: pages made beforehand, over TLS.
 
-`python -m benchmarks.blob_pages CERTIFICATE KEY BLOBS` says its port on standard output, and ends with its
-standard input.
+`python -m benchmarks.listing.server CERTIFICATE KEY BLOBS` says its port on standard output, and ends
+with its standard input.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """One way to go through a listing, in a process of its own that has loaded no more than that takes.
 
-`python -m benchmarks.lister WAY ENDPOINT CA_FILE DIRECTORY` prints what it took, as JSON.
+`python -m benchmarks.listing.run_way WAY ENDPOINT CA_FILE DIRECTORY` prints what it took, as JSON.
 """
 
 from __future__ import annotations
@@ -66,9 +66,10 @@ def peak_mib() -> float:
 def main(way: str, endpoint: str, ca_file: str, job_dir: str) -> None:
     """Measure one way; what it loads first is not measured in time, and is in memory."""
     work = WAYS[way](endpoint, Path(ca_file), Path(job_dir))
-    began_s = time.perf_counter()
+    began_s, cpu_before_s = time.perf_counter(), time.process_time()
     work()
-    print(json.dumps({"seconds": time.perf_counter() - began_s, "peak_mib": peak_mib()}))
+    seconds, cpu_s = time.perf_counter() - began_s, time.process_time() - cpu_before_s
+    print(json.dumps({"seconds": seconds, "cpu_s": cpu_s, "peak_mib": peak_mib()}))
 
 
 if __name__ == "__main__":

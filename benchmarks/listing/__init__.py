@@ -1,0 +1,1 @@
+"""What the part `snapshot` measures, and on what."""
