@@ -17,7 +17,9 @@ from edge_runner.protocol import StepError
 
 SUPPORTED_MAJOR = "v3."
 UNSUPPORTED_OF_OBJECT = ("relationships",)
-UNSUPPORTED_OF_PROPERTY = ("relationships", "properties", "items", "map")
+UNSUPPORTED_OF_PROPERTY = ("relationships", "map")
+FILES = "files"
+"""The physicalType of a schema object that describes files which are no tables, one row each."""
 
 
 def invalid(
@@ -27,22 +29,20 @@ def invalid(
     return StepError("ContractInvalid", f"The data contract cannot be checked: {what}; {remedy}.")
 
 
-def parse_table(text: str) -> SchemaObject:
+def parse_document(text: str) -> tuple[OpenDataContractStandard, SchemaObject]:
     """Read a contract for one table.
 
     Args:
         text: The YAML document.
 
     Returns:
-        The contract's only schema object.
+        The contract, and its only schema object.
 
     Raises:
         StepError: kind `ContractInvalid`, when the document is no ODCS v3 contract for one table, has keys
             that the standard does not know, or asks for something that is not supported.
     """
-    contract = _parse_document(text)
-    if contract.slaProperties or contract.slaDefaultElement:
-        raise invalid("slaProperties are not supported")
+    contract = _parse(text)
     tables = contract.schema_ or []
     if len(tables) != 1:
         raise invalid(f"schema describes {len(tables)} tables, expected one", "write one contract per table")
@@ -56,7 +56,7 @@ def parse_table(text: str) -> SchemaObject:
     for name in names:
         if names.count(name) > 1:
             raise invalid(f"column {name!r} is described {names.count(name)} times", "describe it once")
-    return table
+    return contract, table
 
 
 def column_name(column: SchemaProperty) -> str:
@@ -64,7 +64,7 @@ def column_name(column: SchemaProperty) -> str:
     return column.physicalName or column.name or ""
 
 
-def _parse_document(text: str) -> OpenDataContractStandard:
+def _parse(text: str) -> OpenDataContractStandard:
     try:
         document = yaml.safe_load(text)
     except yaml.YAMLError as error:
@@ -114,6 +114,14 @@ def _check_property(column: SchemaProperty) -> None:
         raise invalid(
             f"column {column.name!r} has semanticType {column.semanticType!r}, which is no column of the data"
         )
+    for inner in [*(column.properties or []), *([column.items] if column.items else [])]:
+        _check_inner(inner, column)
+
+
+def _check_inner(inner: SchemaProperty, column: SchemaProperty) -> None:
+    """A field of an object has a name of its own; the item of an array may go without."""
+    named = inner if inner is not column.items else inner.model_copy(update={"name": inner.name or "items"})
+    _check_property(named)
 
 
 def _refuse_fields(element: SchemaObject | SchemaProperty, fields: tuple[str, ...], what: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge_training.identity import code_digest, digest_of_json, read_code, step_key
+from edge_training.identity import code_digest, container_name, digest_of_json, read_code, step_key
 from edge_training.jobs import RUNNER_FOLDER, EdgeJob
 from edge_training.ports.edge_host import Limits
 from edge_training.run import PipelineRun
@@ -26,7 +26,11 @@ def job(run: PipelineRun, data_digest: str) -> EdgeJob:
         step="validate",
         key=key,
         image=run.training_image,
-        request={"contract": contract, "partition": run.partition},
+        request={
+            "contract": contract,
+            "partition": run.partition,
+            "volume": container_name("validate", key),
+        },
         mounts=(staged(data_digest),),
         limits=run.limits,
         labels=run.labels,

@@ -40,7 +40,7 @@ def check(box, contract=CONTRACT):
     digest = box.snapshot(**parts)["data_digest"]
     box.stage(digest)
     dirs = replace(box.dirs, data=box.view(digest))
-    return validate.run({"contract": contract, "partition": PARTITION}, {}, dirs)
+    return validate.run({"contract": contract, "partition": PARTITION, "volume": "edge-validate-0"}, {}, dirs)
 
 
 def refusal(box, contract=CONTRACT):

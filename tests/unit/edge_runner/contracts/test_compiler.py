@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from tests.unit.edge_runner.contracts.documents import column, contract
 
-from edge_runner.contracts.compiler import Column, Limit, Metric, compile_contract
+from edge_runner.contracts.compiler import compile_contract
+from edge_runner.contracts.model import Column, Limit, Metric
 from edge_runner.protocol import StepError
 
 EXAMPLE = Path(__file__).parents[4] / "include/flight_delay/contract.yaml"

@@ -12,11 +12,13 @@ from edge_runner.protocol import Dirs, StepError
 from edge_runner.steps import validate
 
 CANARY = "canary-7f3a9c"
+VOLUME = "edge-validate-0123"
 
 
 @pytest.fixture
 def dirs(tmp_path):
-    return Dirs(data=tmp_path)
+    (tmp_path / "job").mkdir()
+    return Dirs(data=tmp_path / "data", job=tmp_path / "job")
 
 
 def write(dirs, name, frame):
@@ -27,7 +29,7 @@ def write(dirs, name, frame):
 
 
 def run(dirs, text):
-    return validate.run({"contract": text, "partition": "2013-02-01"}, {}, dirs)
+    return validate.run({"contract": text, "partition": "2013-02-01", "volume": VOLUME}, {}, dirs)
 
 
 def refusal(dirs, text):

@@ -1,0 +1,94 @@
+"""For each rule about rows, the expression that is true for those that break it: it counts and finds them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import reduce
+from typing import Any
+
+import polars as pl
+
+from edge_runner.contracts.formats import LONGEST_HOSTNAME, STRING_PATTERNS
+from edge_runner.contracts.model import Metric, Rule
+
+RELATIVE_ERROR = 1e-9
+"""How far a quotient of floats may be from a whole number: 0.3 is a multiple of 0.1."""
+
+
+def broken(rule: Rule, schema: Mapping[str, pl.DataType]) -> pl.Expr:
+    """Where a row breaks a rule; null where the rule has nothing to say.
+
+    Args:
+        rule: A rule whose metric is in `PREDICATES`.
+        schema: The normalised data's types.
+    """
+    name = rule.columns[0]
+    dtype = schema[name]
+    column = pl.col(name)
+    if dtype == pl.Decimal:  # compared as floats, as the contract's bounds are
+        column = column.cast(pl.Float64)
+    elif isinstance(dtype, pl.Array):
+        column = column.arr.to_list()
+    if rule.metric is Metric.NO_MULTIPLE and dtype.is_integer() and isinstance(rule.argument, int):
+        return column % rule.argument != 0
+    return PREDICATES[rule.metric](column, rule.argument)
+
+
+def _is_null(column: pl.Expr, path: tuple[str, ...] | None) -> pl.Expr:
+    if path is None:
+        return column.is_null()
+    field = reduce(lambda parent, name: parent.struct.field(name), path, column)
+    parent = reduce(lambda above, name: above.struct.field(name), path[:-1], column)
+    return field.is_null() & parent.is_not_null()
+
+
+def _is_listed(column: pl.Expr, argument: tuple[Any, ...]) -> pl.Expr:
+    values = [value for value in argument if value is not None]
+    is_float = any(isinstance(value, float) for value in values)
+    return (column.cast(pl.Float64) if is_float else column).is_in(values)
+
+
+def _is_missing(column: pl.Expr, argument: tuple[Any, ...]) -> pl.Expr:
+    is_listed = _is_listed(column, argument).fill_null(value=False)
+    return is_listed | column.is_null() if None in argument else is_listed
+
+
+def _outside(is_inside: pl.Expr, column: pl.Expr, bound: Any) -> pl.Expr:
+    """Values that are not inside; NaN never is, although Polars sorts it above all numbers."""
+    return (~is_inside) | column.is_nan() if isinstance(bound, int | float) else ~is_inside
+
+
+def _is_no_multiple(column: pl.Expr, factor: float) -> pl.Expr:
+    quotient = column.cast(pl.Float64) / factor
+    off = (quotient - quotient.round()).abs() > RELATIVE_ERROR * pl.max_horizontal(quotient.abs(), 1.0)
+    return off | ~quotient.is_finite()
+
+
+def _breaks_format(column: pl.Expr, name: str) -> pl.Expr:
+    fits = column.str.contains(STRING_PATTERNS[name])
+    return ~(fits & (column.str.len_bytes() <= LONGEST_HOSTNAME)) if name == "hostname" else ~fits
+
+
+def _needs_more_bits(column: pl.Expr, ends: tuple[Any, Any]) -> pl.Expr:
+    beyond = (column < ends[0]) | (column > ends[1])
+    return beyond & column.is_finite() if isinstance(ends[0], float) else _outside(~beyond, column, ends[0])
+
+
+PREDICATES: Mapping[Metric, Callable[[pl.Expr, Any], pl.Expr]] = {
+    Metric.NULLS: _is_null,
+    Metric.MISSING: _is_missing,
+    Metric.NOT_IN_SET: lambda column, values: ~_is_listed(column, values),
+    Metric.NOT_MATCHING: lambda column, pattern: ~column.str.contains(pattern),
+    Metric.BELOW: lambda column, bound: _outside(column >= bound, column, bound),
+    Metric.NOT_ABOVE: lambda column, bound: _outside(column > bound, column, bound),
+    Metric.ABOVE: lambda column, bound: _outside(column <= bound, column, bound),
+    Metric.NOT_BELOW: lambda column, bound: _outside(column < bound, column, bound),
+    Metric.NO_MULTIPLE: _is_no_multiple,
+    Metric.SHORTER: lambda column, length: column.str.len_chars() < length,
+    Metric.LONGER: lambda column, length: column.str.len_chars() > length,
+    Metric.OF_ANOTHER_FORMAT: _breaks_format,
+    Metric.OUT_OF_BITS: _needs_more_bits,
+    Metric.FEWER_ITEMS: lambda column, items: column.list.len() < items,
+    Metric.MORE_ITEMS: lambda column, items: column.list.len() > items,
+    Metric.REPEATED_ITEMS: lambda column, _: column.list.n_unique() < column.list.len(),
+}

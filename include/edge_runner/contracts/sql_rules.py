@@ -1,0 +1,167 @@
+"""Runs the contract's SQL rules in DuckDB, which may read the data's files and nothing else.
+
+What a query gives may be a value of a row, and the text of DuckDB's errors may quote one: neither is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+
+from edge_runner.contracts.document import invalid
+from edge_runner.contracts.model import Column, Contract, Metric, Rule
+from edge_runner.contracts.quality import quoted
+from edge_runner.protocol import StepError
+from edge_runner.tables.table import Part, Table
+
+MEMORY_LIMIT = "800MB"
+"""Beyond it DuckDB works on the job's disk."""
+LOGICAL_TYPES: Mapping[str, str] = {
+    "string": "VARCHAR",
+    "integer": "BIGINT",
+    "number": "DOUBLE",
+    "boolean": "BOOLEAN",
+    "date": "DATE",
+    "timestamp": "TIMESTAMP",
+    "time": "TIME",
+}
+
+
+def require_queries(contract: Contract) -> None:
+    """Parse and bind every query against an empty table of the contract's columns.
+
+    Raises:
+        StepError: kind `ContractInvalid`, when one is no single SELECT over them.
+    """
+    rules = sql_rules(contract.rules)
+    if not rules:
+        return
+    described = ", ".join(f"{quoted(column.name)} {sql_type(column)}" for column in contract.columns)
+    with duckdb.connect(config={"threads": 1}) as connection:
+        connection.execute(f"CREATE TABLE {quoted(contract.table)} ({described})")
+        _lock(connection)
+        for rule in rules:
+            _require_select(connection, rule)
+
+
+def measure_queries(rules: Iterable[Rule], name: str, table: Table, scratch: Path) -> list[float | None]:
+    """The value of each query; None when it gives no single number.
+
+    Args:
+        rules: Rules whose metric is `SQL`.
+        name: What the queries call the table.
+        table: The data.
+        scratch: Where DuckDB may write what does not fit into memory.
+
+    Raises:
+        StepError: kind `ContractInvalid`, when a query cannot be computed on these data.
+    """
+    listed = list(rules)
+    if not listed:
+        return []
+    with duckdb.connect(
+        config={"temp_directory": str(scratch / "duckdb"), "memory_limit": MEMORY_LIMIT}
+    ) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        view = " UNION ALL ".join(_select(part, table.columns) for part in table.parts)
+        paths = [str(path) for part in table.parts for path in part.files]
+        connection.execute("SET allowed_paths = ?", [paths])
+        connection.execute(f"CREATE VIEW {quoted(name)} AS {view}")
+        _lock(connection)
+        return [_value(connection, rule) for rule in listed]
+
+
+def sql_rules(rules: Iterable[Rule]) -> list[Rule]:
+    """Those that are queries."""
+    return [rule for rule in rules if rule.metric is Metric.SQL]
+
+
+def sql_type(column: Column) -> str:
+    """DuckDB's type of a column's normalised values.
+
+    Raises:
+        StepError: kind `ContractInvalid`, when the contract leaves it open.
+    """
+    if column.logical_type == "object" and column.fields:
+        return f"STRUCT({', '.join(f'{quoted(field.name)} {sql_type(field)}' for field in column.fields)})"
+    if column.logical_type == "array" and column.item is not None:
+        return f"{sql_type(column.item)}[]"
+    if column.physical_type in ("DECIMAL", "NUMERIC") and column.sizes:
+        return f"DECIMAL({', '.join(map(str, column.sizes))})"
+    if column.physical_type in ("UINT64", "UBIGINT"):
+        return "UBIGINT"
+    found = LOGICAL_TYPES.get(column.logical_type or "")
+    if found is None:
+        raise invalid(
+            f"sql rules need to know every column's type, and that of {column.name!r} is not described",
+            "give it a logicalType, an object its properties and an array its items",
+        )
+    return found
+
+
+def _lock(connection: duckdb.DuckDBPyConnection) -> None:
+    """From here on no other file, no network, no extension and no other setting."""
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+
+
+def _require_select(connection: duckdb.DuckDBPyConnection, rule: Rule) -> None:
+    try:
+        statements = connection.extract_statements(rule.argument)
+        if len(statements) == 1 and statements[0].type == duckdb.StatementType.SELECT:
+            connection.execute(f"EXPLAIN {rule.argument}")
+            if len(connection.execute(f"DESCRIBE {rule.argument}").fetchall()) == 1:
+                return
+    except duckdb.Error:
+        pass
+    raise invalid(
+        f"the query of the sql rule {rule.name!r} is no SELECT of one value over the contract's columns",
+        "correct it, in the words of DuckDB",
+    )
+
+
+def _select(part: Part, columns: tuple[Column, ...]) -> str:
+    """The rows of a part, with the contract's types."""
+    files = ", ".join(_literal(str(path)) for path in part.files)
+    values = []
+    for column in columns:
+        value = quoted(column.name) if column.name in part.dtypes else _literal(part.constants[column.name])
+        if column.logical_type == "timestamp" and column.name in part.dtypes:
+            value = _in_utc(column, value, part)
+        values.append(f"CAST({value} AS {sql_type(column)}) AS {quoted(column.name)}")
+    source = f"read_parquet([{files}], union_by_name = true, hive_partitioning = false)"
+    return f"SELECT {', '.join(values)} FROM {source}"  # noqa: S608  (every name and text in it is quoted)
+
+
+def _in_utc(column: Column, value: str, part: Part) -> str:
+    is_zoned = getattr(part.dtypes[column.name], "time_zone", None) is not None
+    if is_zoned or column.timezone == "UTC":
+        return value
+    return f"timezone('UTC', timezone({_literal(column.timezone)}, {value}))"
+
+
+def _literal(value: object) -> str:
+    if value is None:
+        return "NULL"
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def _value(connection: duckdb.DuckDBPyConnection, rule: Rule) -> float | None:
+    try:
+        rows = connection.execute(rule.argument).fetchmany(2)
+    except duckdb.OutOfMemoryException:
+        raise StepError(
+            "OutOfMemory",
+            f"The query of the sql rule {rule.name!r} needs more than {MEMORY_LIMIT} of memory; write it "
+            "with less sorting and joining.",
+        ) from None
+    except duckdb.Error as error:
+        raise invalid(
+            f"the query of the sql rule {rule.name!r} fails on these data ({type(error).__name__})",
+            "correct it, in the words of DuckDB",
+        ) from None
+    value = rows[0][0] if len(rows) == 1 else None
+    return float(value) if isinstance(value, int | float | Decimal) else None

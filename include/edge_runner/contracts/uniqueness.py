@@ -1,0 +1,132 @@
+"""Counts duplicates exactly, over any number of rows, in bounded memory.
+
+Every value is hashed to 64 bits in one streaming pass, and the hashes are spread over files by their first
+bits. Each file is small enough to be sorted in memory. A hash that stands once belongs to a value that stands
+once. Only hashes that stand more than once need a look at the values themselves, for two values may share a
+hash: a second pass counts the distinct values among them. A unique column, the usual case, needs none.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+PARTITION_BITS = 6
+BATCH_ROWS = 200_000
+HASHES_PER_PASS = 2_000_000
+"""How many repeated hashes are looked at in one more pass over the data; bounds its memory."""
+HASH = "hash"
+
+Key = tuple[str, ...]
+Hashes = npt.NDArray[np.uint64]
+
+
+def hash_of(key: Key) -> pl.Expr:
+    """The key's hash of 64 bits; null when a part of the key is null."""
+    complete = pl.all_horizontal(pl.col(name).is_not_null() for name in key)
+    return pl.when(complete).then((pl.col(key[0]) if len(key) == 1 else pl.struct(key)).hash())
+
+
+def count_duplicates(
+    frame: pl.LazyFrame, keys: Sequence[Key], scratch: Path, hashed: Callable[[Key], pl.Expr] = hash_of
+) -> list[int]:
+    """Rows whose key stood in an earlier row; rows with a null in the key are left out.
+
+    Args:
+        frame: The data.
+        keys: Column names; each key is counted for itself.
+        scratch: Where hashes lie meanwhile: 8 bytes per row and key.
+        hashed: Gives the hash of a key; however bad it is, the counts are exact.
+    """
+    with tempfile.TemporaryDirectory(dir=scratch, prefix="hashes-") as folder:
+        files = [
+            [Path(folder, f"{key}-{part}") for part in range(2**PARTITION_BITS)] for key in range(len(keys))
+        ]
+        rows = _spread(frame, [hashed(key) for key in keys], files)
+        return [
+            count - _distinct(frame, key, hashed(key), parts)
+            for count, key, parts in zip(rows, keys, files, strict=True)
+        ]
+
+
+def repeated_rows(frame: pl.LazyFrame, key: Key, limit: int, scratch: Path) -> pl.LazyFrame:
+    """Rows whose key stands more than once, those of one key beside each other.
+
+    Args:
+        frame: The data.
+        key: Column names.
+        limit: How many rows at most.
+        scratch: Where hashes lie meanwhile.
+    """
+    with tempfile.TemporaryDirectory(dir=scratch, prefix="hashes-") as folder:
+        parts = [Path(folder, str(part)) for part in range(2**PARTITION_BITS)]
+        _spread(frame, [hash_of(key)], [parts])
+        found: list[Hashes] = []
+        for part in parts:
+            found.append(_repeated(part)[0])
+            if sum(map(len, found)) >= limit:
+                break
+    hashes = np.concatenate(found)[:limit]
+    return _with_hash(frame, hash_of(key), hashes).head(limit).sort(key)
+
+
+def _spread(frame: pl.LazyFrame, hashes: list[pl.Expr], files: list[list[Path]]) -> list[int]:
+    """Write each key's hashes to its files, by their first bits; gives how many there are."""
+    rows = [0] * len(files)
+    with ExitStack() as stack:
+        opened = [[stack.enter_context(path.open("wb")) for path in parts] for parts in files]
+
+        def write(batch: pl.DataFrame) -> None:
+            for number, series in enumerate(batch.iter_columns()):
+                found = series.drop_nulls().to_numpy()
+                rows[number] += len(found)
+                parts = (found >> np.uint64(64 - PARTITION_BITS)).astype(np.uint8)
+                ordered = found[np.argsort(parts, kind="stable")]
+                ends = np.cumsum(np.bincount(parts, minlength=2**PARTITION_BITS))
+                for file, piece in zip(opened[number], np.split(ordered, ends[:-1]), strict=True):
+                    file.write(piece.tobytes())
+
+        hashed = frame.select(key.alias(str(number)) for number, key in enumerate(hashes))
+        hashed.sink_batches(write, chunk_size=BATCH_ROWS, engine="streaming")
+    return rows
+
+
+def _distinct(frame: pl.LazyFrame, key: Key, hashed: pl.Expr, parts: list[Path]) -> int:
+    """How many values there are: those whose hash stands once, and what a look at the others finds."""
+    single, batch, distinct = 0, [np.empty(0, np.uint64)], 0
+    for part in parts:
+        repeated, once = _repeated(part)
+        single += once
+        batch.append(repeated)
+        if sum(map(len, batch)) >= HASHES_PER_PASS:
+            distinct += _count_values(frame, key, hashed, np.concatenate(batch))
+            batch = [np.empty(0, np.uint64)]
+    return single + distinct + _count_values(frame, key, hashed, np.concatenate(batch))
+
+
+def _repeated(part: Path) -> tuple[Hashes, int]:
+    """The hashes of a file that stand more than once, each once, and the number of those that stand once."""
+    hashes = np.fromfile(part, dtype=np.uint64)
+    hashes.sort()
+    is_again = hashes[1:] == hashes[:-1]
+    repeated = np.unique(hashes[1:][is_again])
+    return repeated, len(hashes) - int(is_again.sum()) - len(repeated)
+
+
+def _count_values(frame: pl.LazyFrame, key: Key, hashed: pl.Expr, hashes: Hashes) -> int:
+    """How many distinct values have one of these hashes."""
+    if not len(hashes):
+        return 0
+    counted = _with_hash(frame.select(key), hashed, hashes).unique().select(pl.len())
+    return int(counted.collect(engine="streaming").item())
+
+
+def _with_hash(frame: pl.LazyFrame, hashed: pl.Expr, hashes: Hashes) -> pl.LazyFrame:
+    wanted = pl.LazyFrame({HASH: hashes})
+    return frame.join(wanted, left_on=hashed, right_on=HASH, how="semi")
