@@ -95,7 +95,7 @@ def timezone_of(column: SchemaProperty) -> tuple[bool | None, str]:
     zone = options.get("defaultTimezone", "UTC")
     try:
         zoneinfo.ZoneInfo(zone)
-    except (ValueError, TypeError, OSError):  # not found, or a folder of the zones' own
+    except (KeyError, ValueError, TypeError, OSError):  # not found, or a folder of the zones' own
         raise invalid(
             f"the defaultTimezone {zone!r} of column {column.name!r} is not known",
             "use a name such as Europe/Berlin",

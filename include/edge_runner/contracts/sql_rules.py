@@ -5,6 +5,7 @@ What a query gives may be a value of a row, and the text of DuckDB's errors may 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -19,6 +20,8 @@ from edge_runner.tables.table import Part, Table
 
 MEMORY_LIMIT = "800MB"
 """Beyond it DuckDB works on the job's disk."""
+MOST_THREADS = 4
+"""Each takes its share of that memory."""
 LOGICAL_TYPES: Mapping[str, str] = {
     "string": "VARCHAR",
     "integer": "BIGINT",
@@ -47,7 +50,9 @@ def require_queries(contract: Contract) -> None:
             _require_select(connection, rule)
 
 
-def measure_queries(rules: Iterable[Rule], name: str, table: Table, scratch: Path) -> list[float | None]:
+def measure_queries(
+    rules: Iterable[Rule], name: str, table: Table, scratch: Path, memory: str = MEMORY_LIMIT
+) -> list[float | None]:
     """The value of each query; None when it gives no single number.
 
     Args:
@@ -55,6 +60,7 @@ def measure_queries(rules: Iterable[Rule], name: str, table: Table, scratch: Pat
         name: What the queries call the table.
         table: The data.
         scratch: Where DuckDB may write what does not fit into memory.
+        memory: How much of it DuckDB may use.
 
     Raises:
         StepError: kind `ContractInvalid`, when a query cannot be computed on these data.
@@ -62,9 +68,9 @@ def measure_queries(rules: Iterable[Rule], name: str, table: Table, scratch: Pat
     listed = list(rules)
     if not listed:
         return []
-    with duckdb.connect(
-        config={"temp_directory": str(scratch / "duckdb"), "memory_limit": MEMORY_LIMIT}
-    ) as connection:
+    threads = min(MOST_THREADS, os.cpu_count() or 1)
+    config = {"temp_directory": str(scratch / "duckdb"), "memory_limit": memory, "threads": threads}
+    with duckdb.connect(config=config) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         view = " UNION ALL ".join(_select(part, table.columns) for part in table.parts)
         paths = [str(path) for part in table.parts for path in part.files]
@@ -164,4 +170,6 @@ def _value(connection: duckdb.DuckDBPyConnection, rule: Rule) -> float | None:
             "correct it, in the words of DuckDB",
         ) from None
     value = rows[0][0] if len(rows) == 1 else None
-    return float(value) if isinstance(value, int | float | Decimal) else None
+    if isinstance(value, Decimal):
+        return float(value)
+    return value if isinstance(value, int | float) else None

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -79,21 +79,22 @@ def repeated_rows(frame: pl.LazyFrame, key: Key, limit: int, scratch: Path) -> p
 def _spread(frame: pl.LazyFrame, hashes: list[pl.Expr], files: list[list[Path]]) -> list[int]:
     """Write each key's hashes to its files, by their first bits; gives how many there are."""
     rows = [0] * len(files)
-    with ExitStack() as stack:
-        opened = [[stack.enter_context(path.open("wb")) for path in parts] for parts in files]
+    for path in chain.from_iterable(files):
+        path.touch()
 
-        def write(batch: pl.DataFrame) -> None:
-            for number, series in enumerate(batch.iter_columns()):
-                found = series.drop_nulls().to_numpy()
-                rows[number] += len(found)
-                parts = (found >> np.uint64(64 - PARTITION_BITS)).astype(np.uint8)
-                ordered = found[np.argsort(parts, kind="stable")]
-                ends = np.cumsum(np.bincount(parts, minlength=2**PARTITION_BITS))
-                for file, piece in zip(opened[number], np.split(ordered, ends[:-1]), strict=True):
+    def write(batch: pl.DataFrame) -> None:
+        for number, series in enumerate(batch.iter_columns()):
+            found = series.drop_nulls().to_numpy()
+            rows[number] += len(found)
+            parts = (found >> np.uint64(64 - PARTITION_BITS)).astype(np.uint8)
+            ordered = found[np.argsort(parts, kind="stable")]
+            ends = np.cumsum(np.bincount(parts, minlength=2**PARTITION_BITS))
+            for path, piece in zip(files[number], np.split(ordered, ends[:-1]), strict=True):
+                with path.open("ab") as file:
                     file.write(piece.tobytes())
 
-        hashed = frame.select(key.alias(str(number)) for number, key in enumerate(hashes))
-        hashed.sink_batches(write, chunk_size=BATCH_ROWS, engine="streaming")
+    hashed = frame.select(key.alias(str(number)) for number, key in enumerate(hashes))
+    hashed.sink_batches(write, chunk_size=BATCH_ROWS, engine="streaming")
     return rows
 
 

@@ -71,7 +71,7 @@ def _fast(
         return None
     frame = pl.from_arrow(table)
     assert isinstance(frame, pl.DataFrame)  # a table is no column
-    return frame.select(dtypes), {}
+    return frame.select(*dtypes), {}
 
 
 def _exact(

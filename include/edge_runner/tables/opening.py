@@ -40,8 +40,12 @@ def open_table(contract: Contract, files: list[DataFile], scratch: Path) -> Tabl
         for number, file in enumerate(files):
             converted[file] = convert(file, kind, contract.columns, scratch / f"{number:06d}.parquet")
     paths = {file: converted[file].path if file in converted else file.path for file in files}
-    schemas = {file: read_schema(file, path) for file, path in paths.items()}
     in_paths = {file: _constants(contract.columns, file) for file in files}
+    schemas = {file: read_schema(file, path) for file, path in paths.items()}
+    if kind == "JSON lines":
+        schemas = {
+            file: _without_absent(schema, paths[file], in_paths[file]) for file, schema in schemas.items()
+        }
     require_types(contract.columns, schemas, in_paths, are_typed=kind == "Parquet")
     parts = tuple(_parts(contract.columns, paths, schemas, in_paths))
     _require_agreement(contract.columns, parts)
@@ -113,6 +117,15 @@ def _constants(columns: tuple[Column, ...], file: DataFile) -> dict[str, Any]:
             )
         constants[column.name] = value
     return constants
+
+
+def _without_absent(
+    schema: dict[str, pl.DataType], path: Path, in_path: Mapping[str, Any]
+) -> dict[str, pl.DataType]:
+    """A key that no line of a file of JSON lines has is not in the file, so the path may say it."""
+    asked = [name for name in in_path if name in schema]
+    filled = pl.scan_parquet(path).select(pl.col(asked).count()).collect().row(0, named=True) if asked else {}
+    return {name: dtype for name, dtype in schema.items() if filled.get(name) != 0}
 
 
 def _parts(

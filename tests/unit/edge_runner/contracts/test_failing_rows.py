@@ -1,0 +1,68 @@
+"""Rows that break a rule stay on the site, where a person finds them."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+from tests.unit.edge_runner.contracts.documents import column, contract
+from tests.unit.edge_runner.contracts.tables import PARTITION, opened
+
+from edge_runner.contracts import failing_rows
+from edge_runner.contracts.failing_rows import keep_failing_rows
+from edge_runner.contracts.rules import measure
+
+
+def kept(folder, text, *frames):
+    compiled, table = opened(text, folder, *frames)
+    found = measure(compiled, table, PARTITION, folder)[1]
+    return keep_failing_rows(found, table, folder, folder)
+
+
+def test_rows_of_a_broken_rule_are_kept_with_their_file(tmp_path):
+    frames = [pl.DataFrame({"x": [1, 5], "y": ["a", "b"]}), pl.DataFrame({"x": [7, 2], "y": ["c", "d"]})]
+    text = contract(column("x", logicalTypeOptions={"maximum": 4}), column("y", "string", required=True))
+    outcomes = kept(tmp_path, text, *frames)
+    assert [outcome.rows_file for outcome in outcomes] == ["failing_rows/01-maximum-x.parquet", None]
+    assert pl.read_parquet(tmp_path / "failing_rows/01-maximum-x.parquet").rows() == [
+        (5, "b", "holdout/0.parquet"),
+        (7, "c", "holdout/1.parquet"),
+    ]
+
+
+def test_rows_of_a_repeated_key_stand_beside_each_other(tmp_path):
+    frames = [pl.DataFrame({"x": [2, 1]}), pl.DataFrame({"x": [3, 2]})]
+    (outcome,) = kept(tmp_path, contract(column("x", unique=True)), *frames)
+    rows = pl.read_parquet(tmp_path / outcome.rows_file)
+    assert sorted(rows.rows()) == [(2, "holdout/0.parquet"), (2, "holdout/1.parquet")]
+
+
+@pytest.mark.parametrize("described", [column("x", required=True), column("x", unique=True)])
+def test_no_more_rows_than_the_limit_are_kept(tmp_path, monkeypatch, described):
+    monkeypatch.setattr(failing_rows, "KEPT_ROWS", 3)
+    values = [None] * 10 if described.get("required") else [1] * 10
+    (outcome,) = kept(tmp_path, contract(described), pl.DataFrame({"x": pl.Series(values, dtype=pl.Int64)}))
+    assert pl.read_parquet(tmp_path / outcome.rows_file).height == 3
+
+
+def test_rules_that_are_kept_or_only_warn_or_are_not_about_rows_leave_none(tmp_path):
+    text = contract(
+        column("x", required=True, quality=[{"metric": "nullValues", "mustBe": 9, "severity": "info"}]),
+        quality=[{"metric": "rowCount", "mustBe": 9}],
+    )
+    outcomes = kept(tmp_path, text, pl.DataFrame({"x": [1]}))
+    assert [outcome.verdict for outcome in outcomes] == ["failed", "passed", "warned"]
+    assert not (tmp_path / "failing_rows").exists()
+
+
+def test_rows_of_an_earlier_try_do_not_stay(tmp_path):
+    (tmp_path / "failing_rows").mkdir()
+    (tmp_path / "failing_rows/09-old.parquet").touch()
+    kept(tmp_path, contract(column("x", required=True)), pl.DataFrame({"x": [1]}))
+    assert not (tmp_path / "failing_rows").exists()
+
+
+def test_name_of_a_rule_cannot_lead_out_of_the_folder(tmp_path):
+    quality = [{"name": "../../a b/ü", "metric": "nullValues", "mustBe": 0}]
+    frame = pl.DataFrame({"x": pl.Series([None], dtype=pl.Int64)})
+    (outcome,) = kept(tmp_path, contract(column("x", quality=quality)), frame)
+    assert outcome.rows_file == "failing_rows/01-a-b-x.parquet"

@@ -1,0 +1,111 @@
+"""CSV files: what is read, and one sentence for each way one can be bad."""
+
+from __future__ import annotations
+
+import gzip
+
+import pytest
+from tests.unit.edge_runner.contracts.documents import column, contract
+from tests.unit.edge_runner.tables.reading import put, rows_of, table_of
+
+from edge_runner.protocol import StepError
+
+XY = contract(column("x"), column("y", "string"))
+CANARY = "canary-7f3a9c"
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz"])
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("x,y\n1,a\n2,b\n", [(1, "a"), (2, "b")]),
+        ("y,x\na,1\n", [(1, "a")]),
+        ("x,extra,y\n1,z,a\n", [(1, "a")]),
+        ("x,y\r\n1,a\r\n", [(1, "a")]),
+        ("x,y\n1,a", [(1, "a")]),
+        ("\ufeffx,y\n1,a\n", [(1, "a")]),
+        ('x,y\n1,"a, ""b""\nc"\n', [(1, 'a, "b"\nc')]),
+        ('x,y\n,\n1,""\n', [(None, None), (1, "")]),
+        ("x,y\n1,ü€\n", [(1, "ü€")]),
+        ("x,y\n\n1,a\n\n", [(1, "a")]),
+        ("x,y\n", []),
+    ],
+)
+def test_rows_are_read(tmp_path, name, content, expected):
+    put(tmp_path, name, content)
+    assert rows_of(tmp_path, XY) == expected
+
+
+BAD = {
+    "empty": (b"", "is empty"),
+    "too few cells": (f"x,y\n1,a\n{CANARY}\n".encode(), "has 1 cells in row 3, expected 2 as in its header"),
+    "too many cells": (f"x,y\n1,a\n2,b,{CANARY}\n".encode(), "has 3 cells in row 3, expected 2"),
+    "open quote": (f'x,y\n1,"{CANARY}\n2,b\n'.encode(), "opens a quote that is never closed"),
+    "Latin-1": (f"x,y\n1,{CANARY}é\n".encode("latin-1"), "is not written in UTF-8"),
+    "UTF-16": (f"x,y\n1,{CANARY}\n".encode("utf-16"), "is not written in UTF-8"),
+    "cut within a letter": ("x,y\n1,é".encode()[:-1], "is not written in UTF-8"),
+    "column twice": (b"x,x,y\n1,2,a\n", "has the column 'x' 2 times"),
+    "no such column": (b"x;y\n1;a\n", "has no column 'x'"),
+}
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz"])
+@pytest.mark.parametrize("case", BAD)
+def test_bad_file_is_named_and_none_of_its_rows_told(tmp_path, name, case):
+    content, words = BAD[case]
+    put(tmp_path, "0.csv", "x,y\n1,a\n")
+    put(tmp_path, name, content)
+    with pytest.raises(StepError) as caught:
+        table_of(tmp_path, XY)
+    assert caught.value.kind == "DataRejected"
+    assert f"file holdout/{name} " in caught.value.message
+    assert words in caught.value.message
+    assert CANARY not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda packed: packed[:-4],
+        lambda packed: packed[: len(packed) // 2],
+        lambda packed: packed + b"garbage",
+        lambda packed: packed[:20] + b"\xff" * 10 + packed[30:],
+        lambda packed: b"x,y\n1,a\n",
+    ],
+)
+def test_gzip_file_that_is_not_whole_is_refused(tmp_path, damage):
+    path = put(tmp_path, "a.csv.gz", "")
+    path.write_bytes(
+        damage(gzip.compress("".join(f"{row},a\n" for row in range(10_000)).join(["x,y\n", ""]).encode()))
+    )
+    with pytest.raises(StepError) as caught:
+        table_of(tmp_path, XY)
+    assert caught.value.message == "The file holdout/a.csv.gz is no whole gzip file; deliver it again."
+
+
+def test_gzip_file_of_several_members_is_read_to_its_end(tmp_path):
+    path = put(tmp_path, "a.csv.gz", "")
+    path.write_bytes(gzip.compress(b"x,y\n1,a\n") + gzip.compress(b"2,b\n"))
+    assert rows_of(tmp_path, XY) == [(1, "a"), (2, "b")]
+
+
+def test_cells_of_another_type_are_counted_by_column_and_file_and_kept_as_written(tmp_path):
+    put(tmp_path, "a.csv", "x,y\n1,a\none,b\n")
+    put(tmp_path, "b.csv", "x,y\n2.0,\n3,d\n")
+    table = table_of(tmp_path, XY)
+    assert table.wrong == {"x": (("holdout/a.csv", 1), ("holdout/b.csv", 1))}
+    assert table.samples["x"].rows() == [("one", "b", "holdout/a.csv"), ("2.0", None, "holdout/b.csv")]
+
+
+def test_file_of_many_blocks_is_read_whole(tmp_path):
+    rows = 400_000
+    put(tmp_path, "a.csv.gz", "x,y\n" + "".join(f'{row},"{"é" * 10}\n"\n' for row in range(rows)))
+    frame = table_of(tmp_path, XY).frame().collect()
+    assert (frame.height, frame["x"].sum(), frame["y"].n_unique()) == (rows, rows * (rows - 1) // 2, 1)
+
+
+def test_nested_column_cannot_be_in_a_csv_file(tmp_path):
+    put(tmp_path, "a.csv", "x\n1\n")
+    with pytest.raises(StepError) as caught:
+        table_of(tmp_path, contract(column("x", "object", properties=[column("y")])))
+    assert (caught.value.kind, "which CSV cannot hold" in caught.value.message) == ("ContractInvalid", True)
