@@ -69,7 +69,11 @@ def measure_queries(
     if not listed:
         return []
     threads = min(MOST_THREADS, os.cpu_count() or 1)
-    config = {"temp_directory": str(scratch / "duckdb"), "memory_limit": memory, "threads": threads}
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "temp_directory": str(scratch / "duckdb"),
+        "memory_limit": memory,
+        "threads": threads,
+    }
     with duckdb.connect(config=config) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         view = " UNION ALL ".join(_select(part, table.columns) for part in table.parts)

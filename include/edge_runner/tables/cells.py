@@ -40,7 +40,13 @@ def _moment(column: Column, kind: str) -> pl.Expr:
     checked = pl.when(text.str.contains(f"^{ISO[kind]}$")).then(text)
     if kind == "date":
         return _strptime(checked, kind, "%Y-%m-%d")
-    return pl.coalesce(_strptime(checked, kind, "%H:%M:%S%.f"), _strptime(checked, kind, "%H:%M"))
+    return _strptime(_with_seconds(checked), kind, "%H:%M:%S%.f")
+
+
+def _with_seconds(text: pl.Expr) -> pl.Expr:
+    """A time that ends with its minutes, completed."""
+    ends_with_minutes = text.str.contains("(?:^|T)[0-9]{2}:[0-9]{2}$")
+    return pl.when(ends_with_minutes).then(text + ":00").otherwise(text)
 
 
 def _strptime(text: pl.Expr, kind: str, directive: str) -> pl.Expr:
@@ -59,11 +65,8 @@ def _timestamp(column: Column) -> pl.Expr:
         moment = _to_datetime(local, f"^{written.pattern}$", written.directive)
         must_have_zone: bool | None = written.has_zone
     else:
-        iso = f"^{ISO['date']}T{ISO['time']}$"
-        local = local.str.replace(" ", "T", literal=True)
-        moment = pl.coalesce(
-            _to_datetime(local, iso, "%Y-%m-%dT%H:%M:%S%.f"), _to_datetime(local, iso, "%Y-%m-%dT%H:%M")
-        )
+        local = _with_seconds(local.str.replace(" ", "T", literal=True))
+        moment = _to_datetime(local, f"^{ISO['date']}T{ISO['time']}$", "%Y-%m-%dT%H:%M:%S%.f")
         must_have_zone = column.has_timezone
     in_zone = (
         pl.when(zone.is_null())

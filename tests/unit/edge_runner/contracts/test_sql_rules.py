@@ -64,7 +64,7 @@ def test_queries_see_the_values_that_other_rules_see(tmp_path, name):
         "c": "TIME '08:30:00'",
     }.get(name, str(values[0]).lower())
     options = {"logicalTypeOptions": {"defaultTimezone": "Europe/Berlin"}} if name in "zt" else {}
-    query = f'SELECT count(*) FROM t WHERE "{name}" = {literal}'
+    query = "SELECT count(*) FROM t WHERE {column} = VALUE".replace("VALUE", literal)
     text = contract(column(name, kind, **options, quality=[sql(query, mustBe=1)]))
     assert [outcome.verdict for outcome in outcomes(text, tmp_path, pl.DataFrame({name: values}))] == [
         "passed"

@@ -66,9 +66,9 @@ def test_nulls_above_the_limit_name_column_share_and_limit(dirs):
     assert error.kind == "DataRejected"
     assert error.message == (
         "The data of partition 2013-02-01 and its window breaks the contract: gaps of column x is broken by "
-        "50 percent of rows, must be less than 40 percent; such rows are kept on the VM, in the Docker volume "
-        "edge-validate-0123, in work/failing_rows/01-gaps-x.parquet; deliver corrected data, or change the "
-        "contract."
+        "50 percent of rows, must be less than 40 percent; such rows are kept on the VM, in the Docker "
+        "volume edge-validate-0123, in work/failing_rows/01-gaps-x.parquet; deliver corrected data, or "
+        "change the contract."
     )
     assert pl.read_parquet(dirs.job / "failing_rows/01-gaps-x.parquet").height == 2
     assert error.details["rules"][0]["failed_rows"] == 2

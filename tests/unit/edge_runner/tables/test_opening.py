@@ -56,7 +56,8 @@ def test_each_file_has_the_value_of_its_own_path(tmp_path):
 def test_malformed_value_in_a_path_is_named(tmp_path):
     parquet(tmp_path, "day=2013-02-30/a.parquet", pl.DataFrame({"x": [1]}))
     assert refusal(tmp_path, DAY).message == (
-        "The file holdout/day=2013-02-30/a.parquet has day=2013-02-30 in its path, expected date; correct the path."
+        "The file holdout/day=2013-02-30/a.parquet has day=2013-02-30 in its path, expected date; "
+        "correct the path."
     )
 
 
@@ -84,9 +85,10 @@ def test_drift_is_told_by_finding_with_the_files_it_is_in(tmp_path):
     parquet(tmp_path, "6.parquet", pl.DataFrame({"x": [1]}))
     error = refusal(tmp_path, contract())
     assert error.message == (
-        "The data breaks its contract: 4 of 7 files have no column 'x': holdout/0.parquet, holdout/1.parquet, "
-        "holdout/2.parquet and 1 more; 2 of 7 files have column 'x' as String, expected integer: "
-        "holdout/4.parquet, holdout/5.parquet; deliver the files with the contract's columns and types."
+        "The data breaks its contract: 4 of 7 files have no column 'x': holdout/0.parquet, "
+        "holdout/1.parquet, holdout/2.parquet and 1 more; 2 of 7 files have column 'x' as String, expected "
+        "integer: holdout/4.parquet, holdout/5.parquet; deliver the files with the contract's columns and "
+        "types."
     )
     assert len(error.details["findings"]) == 2
 
