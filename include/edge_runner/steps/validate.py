@@ -6,8 +6,9 @@ files become one table, so that what is wrong with a file is told with its name.
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,14 @@ from edge_runner.contracts.model import Contract
 from edge_runner.contracts.outcomes import Outcome
 from edge_runner.contracts.rules import measure, require_measurable
 from edge_runner.manifest import SPLITS
-from edge_runner.protocol import WORK_NAME, Dirs, StepError
+from edge_runner.protocol import UNWRITABLE, WORK_NAME, Dirs, StepError
 from edge_runner.tables.files import DataFile, data_files
 from edge_runner.tables.media_files import table_of_files
 from edge_runner.tables.opening import open_table
 from edge_runner.tables.table import READ_ERRORS, Table, unreadable_file
 
 SHOWN_RULES = 3
+SCRATCH_NAME = "scratch"
 
 
 @dataclass(frozen=True)
@@ -51,14 +53,14 @@ def run(request: Mapping[str, Any], secrets: Mapping[str, str], dirs: Dirs) -> d
     """
     contract = compile_contract(request["contract"])
     require_measurable(contract)
-    with tempfile.TemporaryDirectory(dir=dirs.job, prefix="tables-") as scratch:
+    with scratch_folder(dirs.job) as scratch:
         files = data_files(dirs.data, SPLITS)
-        table = open_files(contract, files, Path(scratch))
+        table = open_files(contract, files, scratch)
         partition_rows = table.rows("holdout")
         if partition_rows == 0:
             raise StepError("DataRejected", _empty(request["partition"], files))
-        checked = check(contract, table, request["partition"], Path(scratch))
-        outcomes = keep_failing_rows(checked.outcomes, table, dirs.job, Path(scratch))
+        checked = check(contract, table, request["partition"], scratch)
+        outcomes = keep_failing_rows(checked.outcomes, table, dirs.job, scratch)
     report = {
         "rows": checked.rows,
         "partition_rows": partition_rows,
@@ -68,6 +70,18 @@ def run(request: Mapping[str, Any], secrets: Mapping[str, str], dirs: Dirs) -> d
     print(_summary(checked.rows, len(files), outcomes), flush=True)
     require_kept(outcomes, request["partition"], request["volume"], report)
     return report
+
+
+@contextmanager
+def scratch_folder(job: Path) -> Iterator[Path]:
+    """An empty folder for as long as it is needed; what a try that was ended left in it goes first."""
+    folder = job / SCRATCH_NAME
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def open_files(contract: Contract, files: list[DataFile], scratch: Path) -> Table:
@@ -89,7 +103,9 @@ def check(contract: Contract, table: Table, partition: str, scratch: Path) -> Ch
     """
     try:
         rows, outcomes = measure(contract, table, partition, scratch)
-    except READ_ERRORS:
+    except READ_ERRORS as error:
+        if isinstance(error, OSError) and error.errno in UNWRITABLE:
+            raise  # not the data's fault
         raise _find_unreadable(table) from None
     return Checked(rows, outcomes)
 
@@ -129,9 +145,7 @@ def _empty(partition: str, files: list[DataFile]) -> str:
 
 
 def _find_unreadable(table: Table) -> StepError:
-    columns = [column.name for column in table.columns]
-    scanned = [(path, file) for part in table.parts for path, file in part.files.items()]
-    found = unreadable_file(scanned, columns)
+    found = unreadable_file(table)
     if found is not None:
         return found.rejected("is no readable Parquet file")
     return StepError(

@@ -20,7 +20,8 @@ def csv_batches(file: DataFile, wanted: frozenset[str]) -> Iterator[pl.DataFrame
 
     Args:
         file: The file.
-        wanted: Names of columns; those that are not there are left out.
+        wanted: Names of columns; those that are not there are left out. When none is, the first column says how
+            many rows there are.
 
     Yields:
         At least one batch.
@@ -49,9 +50,9 @@ def csv_batches(file: DataFile, wanted: frozenset[str]) -> Iterator[pl.DataFrame
                 null_values=[""],
             ),
         )
-        yield _text(reader.schema.empty_table(), wanted)
+        yield _text(reader.schema.empty_table())
         for batch in reader:
-            yield _text(batch, wanted)
+            yield _text(batch)
     except pa.ArrowInvalid:
         raise _unreadable(file, ragged) from None
     if stream.quotes % 2:
@@ -72,10 +73,10 @@ def _header(file: DataFile) -> list[str]:
     return names
 
 
-def _text(batch: pa.RecordBatch | pa.Table, wanted: frozenset[str]) -> pl.DataFrame:
+def _text(batch: pa.RecordBatch | pa.Table) -> pl.DataFrame:
     frame = pl.from_arrow(batch)
     assert isinstance(frame, pl.DataFrame)  # a batch is no column
-    return frame.select(name for name in frame.columns if name in wanted)
+    return frame
 
 
 def _unreadable(file: DataFile, ragged: list[csv.InvalidRow]) -> StepError:

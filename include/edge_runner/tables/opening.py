@@ -124,7 +124,11 @@ def _without_absent(
 ) -> dict[str, pl.DataType]:
     """A key that no line of a file of JSON lines has is not in the file, so the path may say it."""
     asked = [name for name in in_path if name in schema]
-    filled = pl.scan_parquet(path).select(pl.col(asked).count()).collect().row(0, named=True) if asked else {}
+    filled = (
+        pl.scan_parquet(path, glob=False).select(pl.col(asked).count()).collect().row(0, named=True)
+        if asked
+        else {}
+    )
     return {name: dtype for name, dtype in schema.items() if filled.get(name) != 0}
 
 

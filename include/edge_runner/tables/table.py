@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
@@ -95,30 +95,27 @@ class Table:
     def rows(self, split: str) -> int:
         """The number of a split's rows, from the files' footers."""
         files = [path for part in self.parts if part.split == split for path in part.files]
-        return sum(pl.scan_parquet(path).select(pl.len()).collect().item() for path in files)
+        return sum(pl.scan_parquet(path, glob=False).select(pl.len()).collect().item() for path in files)
 
     def _scan(self, part: Part, schema: Mapping[str, pl.DataType], *, with_file: bool) -> pl.LazyFrame:
         found = pl.scan_parquet(
             list(part.files),
+            glob=False,
             schema=dict(part.dtypes),
             hive_partitioning=False,
             extra_columns="ignore",
             include_file_paths=FILE if with_file else None,
         )
-        values = []
-        for column in self.columns:
-            if column.name in part.dtypes:
-                value = normalised(column, part.dtypes[column.name])
-            else:
-                value = (
-                    pl.lit(part.constants[column.name])
-                    .cast(part.constant_dtypes[column.name])
-                    .alias(column.name)
-                )
-            values.append(
-                value.cast(schema[column.name]) if part.schema[column.name] != schema[column.name] else value
-            )
-        return found.select(*values, *([FILE] if with_file else []))
+        values = [_value(column, part).cast(schema[column.name]) for column in self.columns]
+        # Not select: of constants alone it would make one row.
+        return found.with_columns(values).select(*schema, *([FILE] if with_file else []))
+
+
+def _value(column: Column, part: Part) -> pl.Expr:
+    if column.name in part.dtypes:
+        return normalised(column, part.dtypes[column.name])
+    dtype = part.constant_dtypes[column.name]
+    return pl.lit(part.constants[column.name]).cast(dtype).alias(column.name)
 
 
 def common_dtype(first: pl.DataType, second: pl.DataType) -> pl.DataType:
@@ -143,13 +140,13 @@ def read_schema(file: DataFile, path: Path) -> dict[str, pl.DataType]:
         raise file.rejected("is no readable Parquet file") from None
 
 
-def unreadable_file(files: Iterable[tuple[Path, DataFile]], columns: Sequence[str]) -> DataFile | None:
+def unreadable_file(table: Table) -> DataFile | None:
     """The file that makes a scan fail; the library's own text is not shown, for it can hold a value."""
-    for path, file in files:
-        try:
-            pl.scan_parquet(path, hive_partitioning=False).select(pl.col(columns).null_count()).collect(
-                engine="streaming"
-            )
-        except READ_ERRORS:
-            return file
+    for part in table.parts:
+        for path, file in part.files.items():
+            found = pl.scan_parquet(path, glob=False, hive_partitioning=False)
+            try:
+                found.select(pl.col(list(part.dtypes)).null_count()).collect(engine="streaming")
+            except READ_ERRORS:
+                return file
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import json
@@ -12,6 +13,7 @@ import pytest
 from PIL import Image
 from tests.unit.edge_runner.contracts.documents import column, contract
 
+from edge_runner.contracts import uniqueness
 from edge_runner.contracts.compiler import compile_contract
 from edge_runner.protocol import Dirs, StepError
 from edge_runner.steps import validate
@@ -281,6 +283,47 @@ def test_column_of_the_path_is_checked_like_any_other(dirs):
     write(dirs, "holdout/x=7/a.parquet", pl.DataFrame({"y": [1, 2]}))
     error = refusal(dirs, contract(column("x", logicalTypeOptions={"maximum": 5}), column("y")))
     assert "maximum 5 of column x is broken by 2 rows" in error.message
+
+
+@pytest.mark.parametrize("name", ["a[1].parquet", "a*.parquet", "a?'b.parquet", "x=1/ü {a}.parquet"])
+def test_names_that_look_like_patterns_are_names(dirs, name):
+    write(dirs, f"holdout/{name}", ints(1, 1))
+    write(dirs, "holdout/a1.parquet", ints(2))
+    quality = [{"type": "sql", "query": "SELECT count(*) FROM {object}", "mustBe": 3}]
+    error = refusal(dirs, contract(column("x", unique=True), quality=quality))
+    assert [rule["failed_rows"] for rule in error.details["rules"]] == [0, 1]
+    kept = pl.read_parquet(dirs.job / "failing_rows/02-unique-x.parquet")
+    assert set(kept["edge_file"]) == {f"holdout/{name}"}
+
+
+def test_contract_of_columns_that_are_all_in_the_path_counts_every_row(dirs):
+    write(dirs, "holdout/p=7/a.parquet", ints(1, 2, 3))
+    report = run(dirs, contract(column("p"), quality=[{"metric": "rowCount", "mustBe": 3}]))
+    assert (report["rows"], report["rules"][0]["outcome"]) == (3, "passed")
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
+def test_text_file_without_a_column_of_the_contract_counts_every_row(dirs, name):
+    put(dirs, f"holdout/p=7/{name}", {"a.csv": b"x\n1\n2\n", "a.jsonl": b'{"x":1}\n{"x":2}\n'}[name])
+    assert run(dirs, contract(column("p")))["rows"] == 2
+
+
+def test_what_a_try_that_was_ended_left_behind_is_removed(dirs):
+    write(dirs, "holdout/a.parquet", ints(1))
+    (dirs.job / "scratch/converted").mkdir(parents=True)
+    run(dirs, contract())
+    assert list(dirs.job.iterdir()) == []
+
+
+def test_full_disk_is_not_the_datas_fault(dirs, monkeypatch):
+    write(dirs, "holdout/a.parquet", ints(1))
+
+    def full(**kwargs):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(uniqueness.tempfile, "TemporaryDirectory", full)
+    with pytest.raises(OSError, match="No space left"):
+        run(dirs, contract(column("x", unique=True)))
 
 
 def test_query_is_a_rule_like_any_other(dirs):
