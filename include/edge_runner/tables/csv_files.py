@@ -20,8 +20,8 @@ def csv_batches(file: DataFile, wanted: frozenset[str]) -> Iterator[pl.DataFrame
 
     Args:
         file: The file.
-        wanted: Names of columns; those that are not there are left out. When none is, the first column says how
-            many rows there are.
+        wanted: Names of columns; those that are not there are left out. When none is, the first column says
+            how many rows there are.
 
     Yields:
         At least one batch.
