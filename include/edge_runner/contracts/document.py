@@ -77,7 +77,7 @@ def _parse(text: str) -> OpenDataContractStandard:
     if not version.startswith(SUPPORTED_MAJOR):
         raise invalid(f"its apiVersion is {version}, expected v3", "migrate it to ODCS v3")
     try:
-        contract = OpenDataContractStandard.model_validate(document)
+        contract = OpenDataContractStandard.model_validate(document, strict=True)
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])

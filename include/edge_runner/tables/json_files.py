@@ -15,6 +15,7 @@ from edge_runner.contracts.dtypes import instance
 from edge_runner.tables.blocks import blocks
 from edge_runner.tables.files import DataFile
 
+LONGEST_LINE_BYTES = 64 * 2**20
 TEMPORAL = (pl.Date, pl.Datetime, pl.Time, pl.Decimal, pl.Binary)
 """Types that JSON writes as text."""
 
@@ -48,6 +49,10 @@ def _whole_lines(file: DataFile) -> Iterator[bytes]:
     for block in blocks(file):
         whole, sign, tail = (rest + block).rpartition(b"\n")
         rest = tail
+        if len(rest) > LONGEST_LINE_BYTES:
+            raise file.rejected(
+                f"has a line of more than {LONGEST_LINE_BYTES // 2**20} MiB", "deliver one object per line"
+            )
         if sign:
             yield whole + sign
     if rest.strip():

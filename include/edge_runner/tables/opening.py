@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,8 @@ from edge_runner.contracts.dtypes import expected_dtype, normalised_dtype, type_
 from edge_runner.contracts.model import Column, Contract
 from edge_runner.protocol import StepError
 from edge_runner.tables.cells import read_cells
-from edge_runner.tables.converted import Converted, convert, require_readable
-from edge_runner.tables.files import DataFile, common_format, hive_values
+from edge_runner.tables.converted import SAMPLED_ROWS, Converted, convert, require_readable
+from edge_runner.tables.files import DataFile, Format, common_format, hive_values
 from edge_runner.tables.table import FILE, Part, Table, read_schema
 
 SHOWN_FINDINGS = 3
@@ -34,11 +35,7 @@ def open_table(contract: Contract, files: list[DataFile], scratch: Path) -> Tabl
     """
     kind = common_format(files)
     require_readable(kind, contract.columns)
-    converted: dict[DataFile, Converted] = {}
-    if kind != "Parquet":
-        scratch.mkdir(parents=True, exist_ok=True)
-        for number, file in enumerate(files):
-            converted[file] = convert(file, kind, contract.columns, scratch / f"{number:06d}.parquet")
+    converted = _converted(contract.columns, files, kind, scratch) if kind != "Parquet" else {}
     paths = {file: converted[file].path if file in converted else file.path for file in files}
     in_paths = {file: _constants(contract.columns, file) for file in files}
     schemas = {file: read_schema(file, path) for file, path in paths.items()}
@@ -50,6 +47,22 @@ def open_table(contract: Contract, files: list[DataFile], scratch: Path) -> Tabl
     parts = tuple(_parts(contract.columns, paths, schemas, in_paths))
     _require_agreement(contract.columns, parts)
     return Table(contract.columns, parts, _wrong(converted), _samples(converted))
+
+
+def _converted(
+    columns: tuple[Column, ...], files: list[DataFile], kind: Format, scratch: Path
+) -> dict[DataFile, Converted]:
+    """Each text file as Parquet; of the rows that cannot be read no more are kept than anybody looks at."""
+    scratch.mkdir(parents=True, exist_ok=True)
+    room = {column.name: SAMPLED_ROWS for column in columns}
+    converted = {}
+    for number, file in enumerate(files):
+        found = convert(file, kind, columns, scratch / f"{number:06d}.parquet")
+        samples = {name: rows.head(room[name]) for name, rows in found.samples.items() if room[name]}
+        for name, rows in samples.items():
+            room[name] -= rows.height
+        converted[file] = replace(found, samples=samples)
+    return converted
 
 
 def require_types(

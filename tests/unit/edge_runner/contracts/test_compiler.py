@@ -290,6 +290,7 @@ UNSUPPORTED = {
     "no operator": (on_x({"metric": "nullValues"}), "has no operator"),
     "limit that is no number": (on_x({"metric": "nullValues", "mustBe": "none"}), "is no number: 'none'"),
     "one bound of two": (on_x({"metric": "nullValues", "mustBeBetween": [1]}), "mustBeBetween"),
+    "limit that is a truth": (on_x({"metric": "nullValues", "mustBeLessThan": True}), "mustBeLessThan"),
     "unknown unit": (on_x({"metric": "nullValues", "mustBe": 0, "unit": "days"}), "the unit 'days'"),
     "unknown severity": (
         on_x({"metric": "nullValues", "mustBe": 0, "severity": "meh"}),

@@ -9,6 +9,7 @@ from tests.unit.edge_runner.contracts.documents import column, contract
 from tests.unit.edge_runner.tables.reading import put, rows_of, table_of
 
 from edge_runner.protocol import StepError
+from edge_runner.tables import opening
 
 XY = contract(column("x"), column("y", "string"))
 CANARY = "canary-7f3a9c"
@@ -95,6 +96,15 @@ def test_cells_of_another_type_are_counted_by_column_and_file_and_kept_as_writte
     table = table_of(tmp_path, XY)
     assert table.wrong == {"x": (("holdout/a.csv", 1), ("holdout/b.csv", 1))}
     assert table.samples["x"].rows() == [("one", "b", "holdout/a.csv"), ("2.0", None, "holdout/b.csv")]
+
+
+def test_no_more_rows_are_kept_as_written_than_anybody_looks_at(tmp_path, monkeypatch):
+    monkeypatch.setattr(opening, "SAMPLED_ROWS", 3)
+    for name in "abc":
+        put(tmp_path, f"{name}.csv", "x,y\none,a\ntwo,b\n")
+    table = table_of(tmp_path, XY)
+    assert sum(count for _, count in table.wrong["x"]) == 6
+    assert table.samples["x"]["edge_file"].to_list() == ["holdout/a.csv"] * 2 + ["holdout/b.csv"]
 
 
 def test_file_of_many_blocks_is_read_whole(tmp_path):

@@ -12,6 +12,7 @@ from tests.unit.edge_runner.contracts.documents import column, contract
 from tests.unit.edge_runner.tables.reading import put, rows_of, table_of
 
 from edge_runner.protocol import StepError
+from edge_runner.tables import json_files
 
 XY = contract(column("x"), column("y", "string"))
 CANARY = "canary-7f3a9c"
@@ -57,6 +58,22 @@ def test_bad_file_is_named_and_none_of_its_rows_told(tmp_path, name, case):
     assert f"file holdout/{name} " in caught.value.message
     assert words in caught.value.message
     assert CANARY not in caught.value.message
+
+
+def test_file_of_many_blocks_is_read_whole(tmp_path):
+    rows = 300_000
+    line = '{"x": %d, "y": "' + "é" * 20 + '"}\n'
+    put(tmp_path, "a.jsonl.gz", "".join(line % row for row in range(rows)))
+    frame = table_of(tmp_path, XY).frame().collect()
+    assert (frame.height, frame["x"].sum(), frame["y"].n_unique()) == (rows, rows * (rows - 1) // 2, 1)
+
+
+def test_file_without_lines_is_refused_before_all_of_it_is_in_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(json_files, "LONGEST_LINE_BYTES", 2**20)
+    put(tmp_path, "a.jsonl", "[" + "1," * 2**20)
+    with pytest.raises(StepError) as caught:
+        table_of(tmp_path, XY)
+    assert "The file holdout/a.jsonl has a line of more than 1 MiB" in caught.value.message
 
 
 VALUES = {

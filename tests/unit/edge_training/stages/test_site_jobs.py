@@ -141,6 +141,11 @@ def test_a_changed_contract_is_checked_anew(run):
     assert validate.job(run, OTHER_DATA).key != validate.job(run, DATA).key
 
 
+def test_step_that_keeps_rows_on_the_site_knows_the_volume_they_lie_in(run):
+    job = validate.job(run, DATA)
+    assert job.request["volume"] == job.name
+
+
 def test_changed_gates_or_code_are_evaluated_anew(run):
     key = evaluate.job(run, DATA, "k" * 64, PARAMS).key
     stricter = replace(run, project=replace(run.project, gates=(Gate("mae", at_most=1.0),)))
