@@ -1,0 +1,113 @@
+"""What a validation leaves behind: `report.json`, `report.html` and `profile.json` in the job's directory."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from edge_runner.contracts.document import column_name, parse_document
+from edge_runner.profiles.drift import MEASURES, ColumnDrift
+from edge_runner.profiles.measure import Measured
+from edge_runner.profiles.page import page
+from edge_runner.profiles.report import (
+    Findings,
+    Subject,
+    compare_splits,
+    make_profile,
+    make_report,
+    worst_drift,
+)
+from edge_runner.protocol import StepError, canonical_json, write_atomically
+
+REPORT_NAME = "report.json"
+PAGE_NAME = "report.html"
+PROFILE_NAME = "profile.json"
+SHOWN_COLUMNS = 3
+
+
+def classifications(contract: str) -> dict[str, str | None]:
+    """The columns of a contract that compiles, each with its classification or None."""
+    _, table = parse_document(contract)
+    return {column_name(column): column.classification for column in table.properties or []}
+
+
+def compare_with_champion(
+    request: Mapping[str, Any], columns: Mapping[str, Sequence[Measured]]
+) -> tuple[dict[str, list[ColumnDrift]], str | None]:
+    """Compare each split with the request's `reference_profile` by its `drift` thresholds.
+
+    Returns:
+        Drift per split, and why there is none.
+    """
+    drift, note = compare_splits(columns, request.get("reference_profile"), request.get("drift") or {})
+    warned = [_sentence(name, one) for name, one in worst_drift(drift).items() if one["verdict"] == "warn"]
+    print(
+        f"drift: not compared, {note}" if note else "".join(f"warning: {one}\n" for one in warned), flush=True
+    )
+    return drift, note
+
+
+def require_near(partition: str, drift: Mapping[str, Sequence[ColumnDrift]], report: dict[str, Any]) -> None:
+    """Refuse data of which a column has moved past a threshold that stops.
+
+    Raises:
+        StepError: kind `DataRejected`, naming the first columns, with the report as details.
+    """
+    moved = [_sentence(name, one) for name, one in worst_drift(drift).items() if one["verdict"] == "stop"]
+    if moved:
+        more = f" (and {len(moved) - SHOWN_COLUMNS} more)" if len(moved) > SHOWN_COLUMNS else ""
+        raise StepError(
+            "DataRejected",
+            f"The data of partition {partition} and its window have moved too far from what the champion was "
+            f"trained on: {'; '.join(moved[:SHOWN_COLUMNS])}{more}; look at {PAGE_NAME}, then deliver "
+            "corrected data or change the thresholds of drift.",
+            report,
+        )
+
+
+def write_record(
+    request: Mapping[str, Any], contract_digest: str, findings: Findings, folder: Path
+) -> dict[str, Any]:
+    """Write the three files.
+
+    Args:
+        request: The step's request; `model` and `data_digest` may be missing.
+        contract_digest: SHA-256 of the contract's text.
+        findings: What was found out.
+        folder: The job's own directory.
+
+    Returns:
+        `drift`: the worst of each column over the splits; `report`: the listing of the files, see
+        `edge_runner.listing`.
+    """
+    document, _ = parse_document(request["contract"])
+    subject = Subject(
+        model=request.get("model"),
+        partition=request["partition"],
+        data_digest=request.get("data_digest"),
+        contract={"name": document.name, "version": document.version, "digest": contract_digest},
+    )
+    profile = make_profile(subject, findings.columns)
+    report = make_report(subject, findings, profile, request.get("drift") or {})
+    reference = request.get("reference_profile") if findings.drift else None
+    contents = {
+        REPORT_NAME: canonical_json(report),
+        PAGE_NAME: page(report, profile, reference).encode(),
+        PROFILE_NAME: canonical_json(profile),
+    }
+    for name, content in contents.items():
+        write_atomically(folder / name, content)
+    return {
+        "drift": worst_drift(findings.drift),
+        "report": [
+            {"path": name, "size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+            for name, content in sorted(contents.items())
+        ],
+    }
+
+
+def _sentence(column: str, drift: Mapping[str, Any]) -> str:
+    measured = " and ".join(f"{name.upper()} {drift[name]:.3g}" for name in MEASURES)
+    return f"column {column} has {measured}"
