@@ -1,7 +1,8 @@
-"""Checks the staged data against its contract: all rows, aggregates only.
+"""Checks the staged data against its contract and its champion's profile: all rows, aggregates only.
 
 The contract is compiled first, so one that cannot be checked ends the step before any data is read. Then the
-files become one table, so that what is wrong with a file is told with its name. Then the rules are measured.
+files become one table, so that what is wrong with a file is told with its name. Then the rules are measured,
+then the columns. What was found is written down, whatever the verdict is.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from edge_runner.contracts.model import Contract
 from edge_runner.contracts.outcomes import Outcome
 from edge_runner.contracts.rules import measure, require_measurable
 from edge_runner.manifest import SPLITS
+from edge_runner.profiles.measure import Measured, measure_columns
+from edge_runner.profiles.record import classifications, compare_with_champion, require_near, write_record
+from edge_runner.profiles.report import Findings
 from edge_runner.protocol import UNWRITABLE, WORK_NAME, Dirs, StepError
 from edge_runner.tables.files import DataFile, data_files
 from edge_runner.tables.media_files import table_of_files
@@ -36,39 +40,63 @@ class Checked:
     Attributes:
         rows: How many there are.
         outcomes: What became of each rule.
+        columns: What was measured of the columns of each split that has files.
     """
 
     rows: int
     outcomes: list[Outcome]
+    columns: dict[str, list[Measured]]
 
 
 def run(request: Mapping[str, Any], secrets: Mapping[str, str], dirs: Dirs) -> dict[str, Any]:
-    """Check the data of both splits.
+    """Check the data of both splits, and write down what may be told of them, also when they are rejected.
 
     Returns:
-        `rows`, `partition_rows` (of the holdout), `rules` and `contract_digest`.
+        `rows`, `partition_rows` (of the holdout), `rules`, `contract_digest` and what `write_record` adds.
 
     Raises:
         StepError: kind `ContractInvalid`, before any data is read; `DataRejected` with the report as details.
     """
     contract = compile_contract(request["contract"])
     require_measurable(contract)
+    findings = Findings()
+    try:
+        report = look(contract, request, dirs, findings)
+    except StepError as refusal:
+        if refusal.kind == "DataRejected":
+            findings.rejection = refusal.message
+            refusal.details |= write_record(request, contract.digest, findings, dirs.job)
+        raise
+    return report | write_record(request, contract.digest, findings, dirs.job)
+
+
+def look(contract: Contract, request: Mapping[str, Any], dirs: Dirs, findings: Findings) -> dict[str, Any]:
+    """Hold the data against contract and champion, and note what is found on the way.
+
+    Raises:
+        StepError: as `run`.
+    """
     with scratch_folder(dirs.job) as scratch:
         files = data_files(dirs.data, SPLITS)
+        findings.files = {split: sum(file.split == split for file in files) for split in SPLITS}
         table = open_files(contract, files, scratch)
         partition_rows = table.rows("holdout")
         if partition_rows == 0:
             raise StepError("DataRejected", _empty(request["partition"], files))
-        checked = check(contract, table, request["partition"], scratch)
+        checked = check(contract, table, request, scratch)
         outcomes = keep_failing_rows(checked.outcomes, table, dirs.job, scratch)
+    findings.rules = [outcome.report() for outcome in outcomes]
+    findings.columns = checked.columns
     report = {
         "rows": checked.rows,
         "partition_rows": partition_rows,
-        "rules": [outcome.report() for outcome in outcomes],
+        "rules": findings.rules,
         "contract_digest": contract.digest,
     }
     print(_summary(checked.rows, len(files), outcomes), flush=True)
+    findings.drift, findings.note = compare_with_champion(request, checked.columns)
     require_kept(outcomes, request["partition"], request["volume"], report)
+    require_near(request["partition"], findings.drift, report)
     return report
 
 
@@ -95,19 +123,24 @@ def open_files(contract: Contract, files: list[DataFile], scratch: Path) -> Tabl
     return open_table(contract, files, scratch / "converted")
 
 
-def check(contract: Contract, table: Table, partition: str, scratch: Path) -> Checked:
-    """Measure the contract's rules over all rows.
+def check(contract: Contract, table: Table, request: Mapping[str, Any], scratch: Path) -> Checked:
+    """Measure the contract's rules and the columns over all rows.
 
     Raises:
         StepError: kind `DataRejected`, naming a file that cannot be decoded.
     """
     try:
-        rows, outcomes = measure(contract, table, partition, scratch)
+        rows, outcomes = measure(contract, table, request["partition"], scratch)
+        columns = {
+            split: measure_columns(table.frame(split), classifications(request["contract"]))
+            for split in SPLITS
+            if any(part.split == split for part in table.parts)
+        }
     except READ_ERRORS as error:
         if isinstance(error, OSError) and error.errno in UNWRITABLE:
             raise  # not the data's fault
         raise _find_unreadable(table) from None
-    return Checked(rows, outcomes)
+    return Checked(rows, outcomes, columns)
 
 
 def require_kept(outcomes: list[Outcome], partition: str, volume: str, report: dict[str, Any]) -> None:
