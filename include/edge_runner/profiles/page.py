@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from edge_runner.profiles.disclosure import K
-from edge_runner.profiles.drift import worst
+from edge_runner.profiles.drift import VERDICTS, worst
 from edge_runner.profiles.markup import Markup, element, join
 from edge_runner.profiles.plots import Series, bars, histogram
 from edge_runner.profiles.wording import count_text, share_text
 
 STYLE = Path(__file__).with_name("style.css")
-VERDICTS = {"rejected": "Rejected", "warned": "Passed with warnings", "passed": "Passed"}
+TITLES = {"rejected": "Rejected", "warned": "Passed with warnings", "passed": "Passed"}
 SPLIT_NAMES = {"holdout": "partition", "train": "window"}
 OUTCOMES = ("failed", "warned", "not_checked", "passed")
 """Those to look at first."""
@@ -36,12 +36,12 @@ def page(report: Mapping[str, Any], profile: Mapping[str, Any], reference: Mappi
         "head",
         element("meta", charset="utf-8"),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("title", f"{title}: {VERDICTS[report['verdict']]}"),
+        element("title", f"{title}: {TITLES[report['verdict']]}"),
         element("style", Markup(STYLE.read_text())),
     )
     body = element(
         "body",
-        element("header", element("h1", title), _chip(report["verdict"], VERDICTS[report["verdict"]])),
+        element("header", element("h1", title), _chip(report["verdict"], TITLES[report["verdict"]])),
         element("p", report["rejection"], class_="rejection") if report["rejection"] else None,
         _facts(report, reference),
         _rules(report["rules"]),
@@ -140,7 +140,7 @@ def _measured(rule: Mapping[str, Any]) -> str:
     if rule["measured"] is None:
         return NONE
     is_share = rule["limit"] is not None and rule["limit"].endswith("percent")
-    return f"{rule['measured']:.4g} %" if is_share else count_text(rule["measured"])
+    return f"{rule['measured']:.4g} %" if is_share else count_text(round(rule["measured"]))
 
 
 def _plain(outcome: str) -> str:
@@ -163,15 +163,19 @@ def _drift(drift: Mapping[str, Any]) -> Markup:
     found = {
         split: {column["column"]: column for column in columns} for split, columns in drift["splits"].items()
     }
-    names = list(dict.fromkeys(name for columns in found.values() for name in columns))
-    names.sort(key=lambda name: -max(columns[name]["psi"] or 0 for columns in found.values()))
     splits = [split for split in SPLIT_NAMES if split in found]
+    names = list(dict.fromkeys(name for columns in found.values() for name in columns))
+    names.sort(key=lambda name: _nearness([found[split][name] for split in splits]))
     heads: list[tuple[str, str | None]] = [("Verdict", None), ("Column", None)]
-    heads += [
-        (f"{measure} of {SPLIT_NAMES[split]}", "number") for split in splits for measure in ("PSI", "JS")
-    ]
+    heads += [(f"{measure} {SPLIT_NAMES[split]}", "number") for split in splits for measure in ("PSI", "JS")]
     rows = [_drift_row(name, [found[split][name] for split in splits]) for name in names]
     return join(_heading("Drift", _thresholds(drift["thresholds"])), _table(heads, rows))
+
+
+def _nearness(drifts: Sequence[Mapping[str, Any]]) -> tuple[int, float]:
+    """What sorts the worst verdict and the largest index first."""
+    verdict = worst([drift["verdict"] for drift in drifts])
+    return -VERDICTS.index(verdict), -max(drift["psi"] or 0 for drift in drifts)
 
 
 def _thresholds(thresholds: Mapping[str, Any]) -> str:
@@ -263,7 +267,7 @@ def _card(series: Sequence[Series], verdict: str) -> Markup:
     if column["nans"] != 0:
         facts.append(f"{share_text(column['nans'], values)} NaN")
     if "distinct" in column:
-        least = "at least " if "bins" in column else ""
+        least = "\N{GREATER-THAN OR EQUAL TO} " if "bins" in column else ""
         facts.append(f"{least}{count_text(column['distinct'])} distinct")
     if column["public"]:
         facts.append("public")
