@@ -61,6 +61,7 @@ lock: $(VENV)/.ready ## Write every requirements*.txt from its .in file
 	@$(COMPILE) --universal requirements.in -o requirements.txt
 	@$(COMPILE) --universal requirements-dev.in -c requirements.txt -o requirements-dev.txt
 	@$(COMPILE) --universal requirements-local-site.in -o requirements-local-site.txt
+	@$(COMPILE) --universal requirements-datacontract.in -o requirements-datacontract.txt
 	@{ grep '^#' requirements-azureml.in; $(COMPILE) --universal requirements-azureml.in; } > requirements-azureml.new
 	@mv requirements-azureml.new requirements-azureml.txt
 	@for image in training serving; do $(COMPILE) --python-platform linux include/images/$$image/requirements.in \

@@ -37,6 +37,18 @@ def ensure_directory(directory: Path, fill: Callable[[Path], None]) -> Path:
 
 def site_python(cache_dir: Path, lock_file: Path, log_file: Path) -> Path:
     """Interpreter of the environment with the full mlflow and the libraries that cut the example's data."""
+    return python_environment(cache_dir, "site-environment", lock_file, log_file)
+
+
+def python_environment(cache_dir: Path, name: str, lock_file: Path, log_file: Path) -> Path:
+    """Interpreter of an environment of its own, for what cannot live beside Airflow; made at first use.
+
+    Args:
+        cache_dir: Where environments are kept.
+        name: What the environment is for.
+        lock_file: Its packages; another lock is another environment.
+        log_file: What the installation says.
+    """
 
     def fill(directory: Path) -> None:
         uv: list[str | Path] = [sys.executable, "-m", "uv"]
@@ -56,7 +68,7 @@ def site_python(cache_dir: Path, lock_file: Path, log_file: Path) -> Path:
         run_logged([*uv, *install], log_file, INSTALL_LIMIT_S)
 
     key = content_hash(lock_file.read_bytes(), sys.version.encode())
-    return ensure_directory(cache_dir / f"site-environment-{key}", fill) / "bin/python"
+    return ensure_directory(cache_dir / f"{name}-{key}", fill) / "bin/python"
 
 
 def node_directory(python: Path) -> Path:

@@ -1,0 +1,7 @@
+"""Every pair."""
+
+from __future__ import annotations
+
+from tests.integration.edge_runner.contracts import column_pairs, file_pairs, quality_pairs
+
+PAIRS = (*column_pairs.PAIRS, *quality_pairs.PAIRS, *file_pairs.PAIRS)
