@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from benchmarks.parts import launch, logs, reattach, snapshot, stage, triggers
+from benchmarks.parts import launch, logs, reattach, snapshot, stage, triggers, validate
 
-WITHOUT_SITE: dict[str, ModuleType] = {"snapshot": snapshot, "stage": stage}
+WITHOUT_SITE: dict[str, ModuleType] = {"snapshot": snapshot, "stage": stage, "validate": validate}
 ON_SITE: dict[str, ModuleType] = {"launch": launch, "reattach": reattach, "logs": logs, "triggers": triggers}
 MODULES = WITHOUT_SITE | ON_SITE

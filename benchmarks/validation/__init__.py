@@ -1,0 +1,1 @@
+"""Programs that validate the same data, each a process of its own, and what they share."""

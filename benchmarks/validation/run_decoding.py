@@ -1,0 +1,27 @@
+"""Decodes every value and keeps none: less no program can do that looks at all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from benchmarks.validation import measured
+
+
+def broken(folder: Path, rows: int) -> Sequence[str]:
+    """Let every batch of the streaming engine be made, and dropped."""
+    seen = 0
+
+    def drop(batch: pl.DataFrame) -> None:
+        nonlocal seen
+        seen += batch.height
+
+    frame = pl.scan_parquet(folder / "**/*.parquet", hive_partitioning=False)
+    frame.sink_batches(drop, engine="streaming")
+    return [] if seen == rows else ["row count"]
+
+
+if __name__ == "__main__":
+    measured.main(broken)
