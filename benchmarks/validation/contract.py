@@ -27,7 +27,13 @@ def contract(rows: int) -> str:
     row_count = {"metric": "rowCount", "mustBeBetween": [rows, rows]}
     table = {"name": "measurements", "quality": [row_count], "properties": [column(name) for name in TYPES]}
     head = {"apiVersion": "v3.1.0", "kind": "DataContract", "id": "m", "version": "1.0.0", "status": "active"}
-    return yaml.safe_dump(head | {"schema": [table]})
+    freshness = {
+        "property": "freshness",
+        "element": "measurements.measured_at",
+        "value": limits.FRESH_DAYS,
+        "unit": "d",
+    }
+    return yaml.safe_dump(head | {"schema": [table], "slaProperties": [freshness]})
 
 
 def column(name: str) -> dict[str, Any]:

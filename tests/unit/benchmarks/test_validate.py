@@ -19,7 +19,7 @@ def result(seconds: float = 1.0, mebibytes: int = 100) -> Result:
 
 def test_a_figure_for_time_and_memory_beside_each_other_program():
     three = [result(3.0), result(1.0, 50), result(2.0, 300)]
-    results = {name: three for name in MODULES}
+    results = dict.fromkeys(MODULES, three)
     figures = list(validate.compared(results))
     assert [(figure.ours, figure.unit) for figure in figures] == [(2.0, "s"), (100.0, "MiB")] * 3
     assert {figure.peer_name for figure in figures} == MODULES.keys() - {OURS}

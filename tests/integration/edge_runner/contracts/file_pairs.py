@@ -36,7 +36,15 @@ TYPES = [
     one("a time", column("x", "time", required=True), [time(12, 30)]),
     one("a truth", column("x", "boolean", required=True), [True, None], "required x"),
     one("a physical type", column("x", physicalType="SMALLINT"), pl.Series([1], dtype=pl.Int16)),
-    one("a physical type with a length", column("x", "string", physicalType="VARCHAR(20)"), ["a"]),
+    one("a physical type with a length", column("x", "string", physicalType="VARCHAR(2)"), ["ab"]).but(
+        "Length of a physical type", {"length of VARCHAR x": NOT_CHECKED}
+    ),
+    one(
+        "a text longer than its physical type",
+        column("x", "string", physicalType="VARCHAR(2)"),
+        ["abc"],
+        "length of VARCHAR x",
+    ).but("Length of a physical type", {"length of VARCHAR x": NOT_CHECKED}),
     one(
         "another physical type",
         column("x", physicalType="SMALLINT"),
@@ -95,10 +103,10 @@ FILES = [
     ),
     Pair(
         "a column only in the name of the directory",
-        contract(column("x"), column("day")),
-        {"day=1/a.parquet": INTS},
-        {"present day": FAILED},
-    ).but("Columns in the names of directories", {"present day": NOT_CHECKED}),
+        contract(column("x"), column("day", logicalTypeOptions={"maximum": 1})),
+        {"day=1/a.parquet": INTS, "day=2/a.parquet": INTS},
+        {"maximum day": FAILED},
+    ),
     Pair("no rows", REQUIRED_X, table(INTS.clear()), {"partition": FAILED}).but(
         "A partition without rows", {"partition": NOT_CHECKED, "required x": PASSED}
     ),

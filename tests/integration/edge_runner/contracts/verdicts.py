@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ from edge_runner.steps import validate
 
 DRIVER = Path(__file__).with_name("datacontract_driver.py")
 DRIVER_LIMIT_S = 240
-PARTITION = "2013-02-01"
+TODAY = datetime.now(UTC).date().isoformat()
+"""The partition's day: datacontract-cli measures freshness from now."""
 
 Verdicts = Mapping[str, str]
 
@@ -36,9 +38,11 @@ def ours(pair: Pair, folder: Path) -> Verdicts:
         pair: Already written below the folder.
         folder: The pair's own.
     """
-    text = (folder / "contract.yaml").read_text()
+    request = {"contract": (folder / "contract.yaml").read_text(), "partition": TODAY, "volume": "v"}
+    job = folder / "job"
+    job.mkdir(exist_ok=True)
     try:
-        report = validate.run({"contract": text, "partition": PARTITION}, {}, Dirs(data=folder / "data"))
+        report = validate.run(request, {}, Dirs(data=folder / "data", job=job))
     except StepError as error:
         return refused(error)
     return counted(report)
@@ -63,11 +67,12 @@ def counted(report: Mapping[str, Any]) -> Verdicts:
 def found(finding: str) -> tuple[str, str]:
     """The verdict that a finding about a file's columns amounts to."""
     (name,) = re.findall(r"column '([^']+)'", finding)
-    return called("present" if "has no column" in finding else "type", name), FAILED
+    return called("present" if " no column" in finding else "type", name), FAILED
 
 
 def called(rule: str, columns: str | None) -> str:
     """The name of a rule."""
+    rule = rule.partition(" of ")[0] if rule.startswith("freshness of ") else rule
     return f"{rule} {columns}" if columns else rule
 
 
@@ -85,6 +90,10 @@ OPTIONS = {
     "field_enum": ("enum",),
     "field_is_present": ("present",),
     "field_type": ("type",),
+    "field_min_items": ("minItems",),
+    "field_max_items": ("maxItems",),
+    "field_unique_items": ("uniqueItems",),
+    "servicelevel_freshness": ("freshness",),
 }
 """The contract's words that the kinds of check stand for; two checks make an exclusive bound."""
 RESULTS: Mapping[str | None, str] = {
@@ -97,6 +106,7 @@ RESULTS: Mapping[str | None, str] = {
 }
 WORST_FIRST = (REFUSED, FAILED, WARNED, PASSED)
 STRUCTURE = ("field_is_present", "field_type")
+JSON_TYPE = re.compile(r"^data\.(\w+) must be \w+ or null$")
 WHOLE = {"lint": "contract", "general": "file"}
 """Checks of the contract, and of whether the data can be read at all."""
 
@@ -121,7 +131,7 @@ def theirs(pair: Pair, checks: Sequence[Mapping[str, Any]]) -> Verdicts:
     That a column is there and has its type is said only when it is not so, as by us.
     """
     verdicts: dict[str, str] = {}
-    for check in checks:
+    for check in filter(is_a_rule, checks):
         name, verdict = named(check, options_of(pair)), judged(check)
         is_said = verdict == FAILED if check["type"] in STRUCTURE else verdict != NOT_CHECKED
         if is_said:
@@ -137,6 +147,11 @@ def options_of(pair: Pair) -> frozenset[str]:
     )
 
 
+def is_a_rule(check: Mapping[str, Any]) -> bool:
+    """Whether a check says more than others do: that of JSON against a schema only adds the types."""
+    return check["type"] != "schema" or bool(JSON_TYPE.search(check["reason"] or ""))
+
+
 def named(check: Mapping[str, Any], options: frozenset[str]) -> str:
     """The name of the rule that a check belongs to."""
     if check["type"] == "primary_key_unique":
@@ -148,6 +163,8 @@ def named(check: Mapping[str, Any], options: frozenset[str]) -> str:
     if check["rule"]:
         columns = re.findall(r"for columns (.*)$", check["name"])
         return called(check["rule"], columns[0] if columns else check["field"])
+    if check["type"] == "schema":
+        return called("type", JSON_TYPE.findall(check["reason"])[0])
     return WHOLE.get(check["type"], check["type"])
 
 
