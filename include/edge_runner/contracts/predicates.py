@@ -10,6 +10,7 @@ import polars as pl
 
 from edge_runner.contracts.formats import LONGEST_HOSTNAME, STRING_PATTERNS
 from edge_runner.contracts.model import Metric, Rule
+from edge_runner.contracts.patterns import in_rust
 
 RELATIVE_ERROR = 1e-9
 """How far a quotient of floats may be from a whole number: 0.3 is a multiple of 0.1."""
@@ -78,7 +79,7 @@ PREDICATES: Mapping[Metric, Callable[[pl.Expr, Any], pl.Expr]] = {
     Metric.NULLS: _is_null,
     Metric.MISSING: _is_missing,
     Metric.NOT_IN_SET: lambda column, values: ~_is_listed(column, values),
-    Metric.NOT_MATCHING: lambda column, pattern: ~column.str.contains(pattern),
+    Metric.NOT_MATCHING: lambda column, pattern: ~column.str.contains(in_rust(pattern)),
     Metric.BELOW: lambda column, bound: _outside(column >= bound, column, bound),
     Metric.NOT_ABOVE: lambda column, bound: _outside(column > bound, column, bound),
     Metric.ABOVE: lambda column, bound: _outside(column <= bound, column, bound),

@@ -18,6 +18,7 @@ from edge_runner.contracts.document import invalid
 from edge_runner.contracts.dtypes import json_dtype, require_known_types
 from edge_runner.contracts.model import Column, Contract, Metric, Rule
 from edge_runner.contracts.outcomes import WITHOUT_ROWS, Outcome, share_or_count
+from edge_runner.contracts.patterns import in_rust
 from edge_runner.contracts.predicates import PREDICATES, broken
 from edge_runner.contracts.sql_rules import measure_queries, require_queries, sql_rules
 from edge_runner.contracts.uniqueness import count_duplicates
@@ -38,7 +39,7 @@ def require_measurable(contract: Contract) -> None:
     for rule in contract.rules:
         try:
             if rule.metric is Metric.NOT_MATCHING:
-                pl.Series([""]).str.contains(rule.argument)
+                pl.Series([""]).str.contains(in_rust(rule.argument))
             if rule.metric in PREDICATES:
                 empty.select(broken(rule, schema).sum()).collect()
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, TypeError, OverflowError):

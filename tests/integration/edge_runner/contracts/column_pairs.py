@@ -172,8 +172,15 @@ TEXTS_AND_SETS = [
     one("pattern and the case", option("string", pattern="^a"), ["A"], "pattern x"),
     one("pattern that ignores the case", option("string", pattern="(?i)^a"), ["A"]),
     one("pattern and a line break", option("string", pattern="^a.b$"), ["a\nb"], "pattern x"),
-    one("pattern and a digit of another script", option("string", pattern="^\\d$"), ["\u0663"]).but(
-        "Digits of other scripts", {"pattern x": FAILED}
+    one(
+        "pattern and a digit of another script",
+        option("string", pattern="^\\d$"),
+        ["\u0663"],
+        "pattern x",
+    ),
+    one("pattern and a letter of another script", option("string", pattern="^\\w$"), ["\u00e4"], "pattern x"),
+    one("pattern and a space of another script", option("string", pattern="^\\s$"), ["\u3000"]).but(
+        "Spaces of other scripts", {"pattern x": FAILED}
     ),
     one("enum", column("x", "string", enum=[{"value": "a"}, {"value": "b"}]), ["a", "b", None]),
     one("enum with another", column("x", "string", enum=[{"value": "a"}]), ["a", "A"], "enum x"),
