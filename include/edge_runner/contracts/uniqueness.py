@@ -113,8 +113,7 @@ def _distinct(frame: pl.LazyFrame, key: Key, hashed: pl.Expr, parts: list[Path])
 
 def _repeated(part: Path) -> tuple[Hashes, int]:
     """The hashes of a file that stand more than once, each once, and the number of those that stand once."""
-    hashes = np.fromfile(part, dtype=np.uint64)
-    hashes.sort()
+    hashes = pl.Series(np.fromfile(part, dtype=np.uint64)).sort().to_numpy()  # on all cores, unlike NumPy's
     is_again = hashes[1:] == hashes[:-1]
     repeated = np.unique(hashes[1:][is_again])
     return repeated, len(hashes) - int(is_again.sum()) - len(repeated)
