@@ -122,7 +122,7 @@ def _measure_values(frame: pl.LazyFrame, column: Measured) -> Measured:
         return _sketched(frame, column, SCALES[column.kind])
     if column.kind == "other" or (column.distinct or 0) > MAX_CATEGORIES:
         return column
-    groups = _groups(frame, pl.col(column.name).cast(pl.String)).drop_nulls("key")
+    groups = _groups(frame, pl.col(column.name)).drop_nulls("key").cast({"key": pl.String})
     return replace(column, distinct=len(groups), categories=dict(groups.rows()))
 
 
