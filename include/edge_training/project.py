@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -73,6 +74,54 @@ class Ready:
 
 
 @dataclass(frozen=True)
+class Drift:
+    """How far the training data may be from what the champion was trained on, column by column.
+
+    Attributes:
+        psi_warn: Population stability index of a column from which on the report warns; None for never.
+        psi_stop: From which on the data is rejected.
+        js_warn: The same of the Jensen-Shannon distance.
+        js_stop: From which on the data is rejected.
+        ignore: Columns that differ by their nature, such as those of the calendar.
+    """
+
+    psi_warn: float | None = 0.1
+    psi_stop: float | None = None
+    js_warn: float | None = None
+    js_stop: float | None = None
+    ignore: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse limits that could not be meant.
+
+        Raises:
+            BadRequest: A limit is not above zero, a warning comes after the stop, or `ignore` is one name.
+        """
+        for name in ("psi_warn", "psi_stop", "js_warn", "js_stop"):
+            limit = getattr(self, name)
+            if limit is not None and not (math.isfinite(limit) and limit > 0):
+                raise BadRequest(
+                    f"The drift limit {name} is {limit!r}; give a number above zero, or None for no limit."
+                )
+        for measure, (warn, stop) in self._limits().items():
+            if warn is not None and stop is not None and warn > stop:
+                raise BadRequest(
+                    f"The drift limit {measure}_warn, {warn:g}, is above {measure}_stop, {stop:g}; let the "
+                    "warning come first."
+                )
+        if isinstance(self.ignore, str):
+            raise BadRequest(f"The drift's ignore is the text {self.ignore!r}; give a tuple of column names.")
+
+    def request(self) -> dict[str, Any]:
+        """The limits as the validation step reads them."""
+        limits = {name: {"warn": warn, "stop": stop} for name, (warn, stop) in self._limits().items()}
+        return {**limits, "ignore": sorted(self.ignore)}
+
+    def _limits(self) -> dict[str, tuple[float | None, float | None]]:
+        return {"psi": (self.psi_warn, self.psi_stop), "js": (self.js_warn, self.js_stop)}
+
+
+@dataclass(frozen=True)
 class ModelProject:
     """What the pipeline has to know about a model.
 
@@ -91,6 +140,7 @@ class ModelProject:
         evaluation_script: Relative to the folder.
         seed: Seed of all randomness.
         gates: Limits that the evaluation must keep.
+        drift: How far the data may be from what the champion was trained on.
         training_limit_s: How long training may take.
         min_free_disk_bytes: What must be free on the site's disk before a training starts.
         may_leave: Patterns of the files that may leave the site.
@@ -109,6 +159,7 @@ class ModelProject:
     evaluation_script: str = "evaluate.py"
     seed: int = 20130101
     gates: tuple[Gate, ...] = ()
+    drift: Drift = Drift()
     training_limit_s: int = 4 * 3600
     min_free_disk_bytes: int = 5 * 2**30
     may_leave: tuple[str, ...] = ALLOWED

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
+from tests.contract import validations as checks
 from tests.contract.tracking import Tracking, in_memory, on_mlflow
 from tests.fakes.image_registry import InMemoryImageRegistry
 from tests.fakes.model_registry import InMemoryModelRegistry
@@ -33,6 +34,14 @@ def tracking(request) -> Tracking:
     if request.param == "fake":
         return in_memory()
     return on_mlflow(request.getfixturevalue("site").mlflow_url)
+
+
+@pytest.fixture(params=["fake", pytest.param("mlflow", marks=REAL)])
+def validations(request) -> checks.Checks:
+    """The archive of checks."""
+    if request.param == "fake":
+        return checks.in_memory()
+    return checks.on_mlflow(request.getfixturevalue("site").mlflow_url)
 
 
 @pytest.fixture(params=["fake", pytest.param("oci", marks=REAL)])

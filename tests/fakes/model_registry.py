@@ -80,6 +80,10 @@ class InMemoryModelRegistry:
         """See `ModelRegistry.promote`."""
         self._champions[version.name] = version.version
 
+    def attached(self, version: ModelVersion, path: str) -> bytes | None:
+        """See `ModelRegistry.attached`."""
+        return self.registrations[version.name, version.version].attachments.get(path)
+
     def fetch(self, version: ModelVersion, store: Path) -> Path:
         """See `ModelRegistry.fetch`."""
         bundle = self.registrations[version.name, version.version].bundle

@@ -24,8 +24,7 @@ from edge_training.adapters.mlflow_runs import (
     FillIn,
     Make,
     elect,
-    run_name,
-    runs_of,
+    of_training,
 )
 from edge_training.adapters.mlflow_session import bad_answer, causes, untrusted
 from edge_training.errors import EdgeError, ModelRegistryRefused
@@ -84,7 +83,7 @@ class MlflowApi:
         change = next(election)
         while True:
             if isinstance(change, Make):
-                await self._make_run(experiment_id, run_name(training_key), tags)
+                await self._make_run(experiment_id, of_training(training_key).run_name, tags)
             elif isinstance(change, FillIn):
                 await self._fill_in(change)
             try:
@@ -141,7 +140,7 @@ class MlflowApi:
     async def _candidates(self, experiment_id: str, training_key: str) -> list[Candidate]:
         body = {
             "experiment_ids": [experiment_id],
-            "filter": runs_of(training_key),
+            "filter": of_training(training_key).query,
             "order_by": list(OLDEST_FIRST),
             "max_results": 100,
         }

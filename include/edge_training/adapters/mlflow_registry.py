@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from edge_runner.listing import LISTING_PATH, MODEL_NAME, ListedFile, bundle_digest
@@ -30,6 +30,7 @@ from edge_training.ports.model_registry import (
     ModelVersion,
     Registration,
 )
+from edge_training.validation_files import MAX_FILE_BYTES, listing_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -75,6 +76,10 @@ class MlflowRegistry:
         self._session.call(
             lambda client: client.set_registered_model_alias(version.name, CHAMPION_ALIAS, version.version)
         )
+
+    def attached(self, version: ModelVersion, path: str) -> bytes | None:
+        """See `ModelRegistry.attached`."""
+        return self._session.call(lambda client: read_artifact(client, version.run_id, path))
 
     def fetch(self, version: ModelVersion, store: Path) -> Path:
         """See `ModelRegistry.fetch`."""
@@ -167,15 +172,19 @@ class _Registering:
             self._client.log_batch(run.info.run_id, params=params[start : start + PARAMS_PER_BATCH])
 
     def _upload(self, run_id: str) -> None:
-        """Send the bundle's files and hold the sizes on the server against the listing."""
+        """Send the bundle's files and what is attached, and hold the sizes on the server against ours."""
+        attachments = self._registration.attachments
         with tempfile.TemporaryDirectory(
             dir=self._registration.bundle.parent, prefix=".upload-"
         ) as directory:
             bundles.unpack(self._registration.bundle, Path(directory))
-            (Path(directory) / LISTING_PATH).write_bytes(canonical_json(self._files))
+            for path, content in {**attachments, LISTING_PATH: canonical_json(self._files)}.items():
+                target = Path(directory) / path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(content)
             self._client.log_artifacts(run_id, directory)
         sizes = dict(artifact_sizes(self._client, run_id))
-        for file in self._files:
+        for file in (*self._files, *listing_of(attachments)):
             if sizes.get(file["path"], _ABSENT) not in (file["size"], None):
                 raise ModelRegistryUnavailable(
                     f"MLflow does not have all {file['size']} bytes of {file['path']} in run {run_id}; "
@@ -238,6 +247,25 @@ def artifact_sizes(
             yield from artifact_sizes(client, run_id, entry.path)
         else:
             yield entry.path, entry.file_size
+
+
+def read_artifact(client: MlflowClient, run_id: str, path: str) -> bytes | None:
+    """A small file of a run; None when there is none, or no such run.
+
+    Raises:
+        ModelRegistryRefused: It is larger than any of ours.
+    """
+    listed = unless_absent(client.list_artifacts, run_id, str(PurePosixPath(path).parent))
+    found = [entry for entry in listed or () if entry.path == path]
+    if not found:
+        return None
+    if (found[0].file_size or 0) > MAX_FILE_BYTES:
+        raise ModelRegistryRefused(
+            f"The artifact {path} of run {run_id} in MLflow has {found[0].file_size} bytes, at most "
+            f"{MAX_FILE_BYTES} are read; remove what has replaced it."
+        )
+    with tempfile.TemporaryDirectory(prefix="edge-artifact-") as directory:
+        return Path(client.download_artifacts(run_id, path, directory)).read_bytes()
 
 
 def _download(client: MlflowClient, version: ModelVersion, directory: Path, store: Path) -> list[ListedFile]:

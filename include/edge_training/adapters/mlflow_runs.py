@@ -1,4 +1,5 @@
-"""One run per training on an MLflow server, also when many look for it and make it at the same time.
+"""One run per training, and per check of the data, on an MLflow server, also when many look for it and make it
+at the same time.
 
 MLflow has no unique key for runs, and numbers them in no order. What it has is a parameter of a run, which
 can be written once and never changed. So every run of a training is a candidate, and its parameter
@@ -127,26 +128,46 @@ def quoted(text: str) -> str:
     return f"'{text}'"
 
 
-def runs_of(training_key: str) -> str:
-    """MLflow's query for the runs of a training."""
-    return f"tags.{TRAINING_KEY_TAG} = {quoted(training_key)}"
+@dataclass(frozen=True)
+class RunIdentity:
+    """What a run is known by: a tag that no other run has.
+
+    Attributes:
+        tag: The tag's name.
+        value: Its value.
+        run_name: What people see the run called.
+    """
+
+    tag: str
+    value: str
+    run_name: str
+
+    @property
+    def query(self) -> str:
+        """MLflow's query for the runs of this identity."""
+        return f"tags.{self.tag} = {quoted(self.value)}"
 
 
-def run_name(training_key: str) -> str:
-    """What people see a training's run called."""
-    return training_key[:_RUN_NAME_LENGTH]
+def of_training(training_key: str) -> RunIdentity:
+    """What a training's run is known by."""
+    return RunIdentity(TRAINING_KEY_TAG, training_key, training_key[:_RUN_NAME_LENGTH])
 
 
 def training_run(client: MlflowClient, model_name: str, training_key: str, tags: Mapping[str, str]) -> Run:
-    """The one run of a training, found or made, by MLflow's client.
+    """The one run of a training, see `one_run`."""
+    return one_run(client, model_name, of_training(training_key), tags)
+
+
+def one_run(client: MlflowClient, model_name: str, identity: RunIdentity, tags: Mapping[str, str]) -> Run:
+    """The one run of an identity, found or made, by MLflow's client.
 
     Args:
         client: The client.
         model_name: The model's name, which is the experiment's.
-        training_key: The identity of the training.
+        identity: What the run is known by.
         tags: What a run that has to be made is marked with.
     """
-    voter = _Voter(client, _ensure_experiment(client, model_name), training_key, tags)
+    voter = _Voter(client, _ensure_experiment(client, model_name), identity, tags)
     election = elect()
     change = next(election)
     while True:
@@ -166,7 +187,7 @@ class _Voter:
 
     client: MlflowClient
     experiment_id: str
-    training_key: str
+    identity: RunIdentity
     tags: Mapping[str, str]
 
     def after(self, change: Make | FillIn | None) -> list[Candidate]:
@@ -174,12 +195,12 @@ class _Voter:
         from mlflow.entities import Param
 
         if isinstance(change, Make):
-            tags = {**self.tags, TRAINING_KEY_TAG: self.training_key}
-            self.client.create_run(self.experiment_id, tags=tags, run_name=run_name(self.training_key))
+            tags = {**self.tags, self.identity.tag: self.identity.value}
+            self.client.create_run(self.experiment_id, tags=tags, run_name=self.identity.run_name)
         elif isinstance(change, FillIn):
             unless_written(self.client.log_batch, change.run_id, (), [Param(BALLOT, change.elected)])
-        query = runs_of(self.training_key)
-        runs = self.client.search_runs([self.experiment_id], query, order_by=list(OLDEST_FIRST))
+        order = list(OLDEST_FIRST)
+        runs = self.client.search_runs([self.experiment_id], self.identity.query, order_by=order)
         return [_candidate(run) for run in runs]
 
 

@@ -71,6 +71,11 @@ class MlflowSession:
             "MLFLOW_DISABLE_TELEMETRY": "true",
         }
 
+    @property
+    def url(self) -> str:
+        """Where the server is, without a slash at its end."""
+        return self._url.rstrip("/")
+
     def call(self, action: Callable[[MlflowClient], T]) -> T:
         """Do something that is safe to repeat, until the server has answered or patience is at its end.
 

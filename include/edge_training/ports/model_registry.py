@@ -32,6 +32,7 @@ class Registration:
         tags: Lineage; written to the version and to its run.
         metrics: Curves of the training and the figures of the evaluation.
         params: Parameters of the training script.
+        attachments: Small files that go with the version beside the bundle, by path.
         description: One sentence for people.
     """
 
@@ -41,6 +42,7 @@ class Registration:
     tags: Mapping[str, str] = field(default_factory=dict)
     metrics: Sequence[Metric] = ()
     params: Mapping[str, str] = field(default_factory=dict)
+    attachments: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     description: str = ""
 
 
@@ -90,6 +92,9 @@ class ModelRegistry(Protocol):
 
     def promote(self, version: ModelVersion) -> None:
         """Make this version the champion, in one step."""
+
+    def attached(self, version: ModelVersion, path: str) -> bytes | None:
+        """A file that goes with a version beside its bundle, or None when it has none of this path."""
 
     def fetch(self, version: ModelVersion, store: Path) -> Path:
         """The version's bundle in a worker's store: the bytes that were registered, verified by their digest.
