@@ -20,7 +20,7 @@ from edge_airflow.operators.model import (
     VerifyImageOperator,
 )
 from edge_airflow.operators.registries import BuildImageOperator, PushImageOperator, RegisterModelOperator
-from edge_training.project import Gate, ModelProject
+from edge_training.project import Drift, Gate, ModelProject
 
 MODEL = ModelProject(
     name="flight_delay",
@@ -28,6 +28,7 @@ MODEL = ModelProject(
     container="flights-data",
     prefix="flights/date={partition}/",
     gates=(Gate("mae", at_most=60.0), Gate("mae_to_baseline", at_most=1.2)),
+    drift=Drift(psi_warn=0.25, psi_stop=2.0, ignore=("year", "month", "day", "time_hour")),
     training_limit_s=1800,
 )
 IMAGE = Asset("flight_delay_image")

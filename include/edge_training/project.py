@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -80,7 +81,7 @@ class Drift:
     Attributes:
         psi_warn: Population stability index of a column from which on the report warns; None for never.
         psi_stop: From which on the data is rejected.
-        js_warn: The same of the Jensen-Shannon distance.
+        js_warn: The same of the Jensen-Shannon distance, which is between 0 and 1.
         js_stop: From which on the data is rejected.
         ignore: Columns that differ by their nature, such as those of the calendar.
     """
@@ -89,19 +90,21 @@ class Drift:
     psi_stop: float | None = None
     js_warn: float | None = None
     js_stop: float | None = None
-    ignore: tuple[str, ...] = ()
+    ignore: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         """Refuse limits that could not be meant.
 
         Raises:
-            BadRequest: A limit is not above zero, a warning comes after the stop, or `ignore` is one name.
+            BadRequest: A limit could never be reached, or by anything; a warning comes after the stop; or
+                `ignore` is one name.
         """
-        for name in ("psi_warn", "psi_stop", "js_warn", "js_stop"):
+        for name, most in (("psi_warn", math.inf), ("psi_stop", math.inf), ("js_warn", 1), ("js_stop", 1)):
             limit = getattr(self, name)
-            if limit is not None and not (math.isfinite(limit) and limit > 0):
+            if limit is not None and not (math.isfinite(limit) and 0 < limit <= most):
                 raise BadRequest(
-                    f"The drift limit {name} is {limit!r}; give a number above zero, or None for no limit."
+                    f"The drift limit {name} is {limit!r}; give a number above 0"
+                    f"{' and at most 1' if most == 1 else ''}, or None for no limit."
                 )
         for measure, (warn, stop) in self._limits().items():
             if warn is not None and stop is not None and warn > stop:
@@ -114,7 +117,10 @@ class Drift:
 
     def request(self) -> dict[str, Any]:
         """The limits as the validation step reads them."""
-        limits = {name: {"warn": warn, "stop": stop} for name, (warn, stop) in self._limits().items()}
+        limits = {
+            measure: {verdict: limit for verdict, limit in zip(("warn", "stop"), pair, strict=True) if limit}
+            for measure, pair in self._limits().items()
+        }
         return {**limits, "ignore": sorted(self.ignore)}
 
     def _limits(self) -> dict[str, tuple[float | None, float | None]]:

@@ -1,14 +1,14 @@
-"""The files that a check of the data lets out of the site: two reports and the profile, aggregates all of them.
+"""The files that a check of the data lets out of the site: two reports and a profile, aggregates all of them.
 
-    report.json     what the rules and the comparison with the champion's data came to
-    report.html     the same for people
-    profile.json    what the next champion's data will be compared with
+report.json     what the rules and the comparison with the champion's data came to
+report.html     the same for people
+profile.json    what the data of later runs is compared with once a model trained on this one is champion
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any, Final
 
@@ -18,8 +18,16 @@ from edge_training.errors import ExportRefused
 REPORT_NAME: Final = "report.json"
 PAGE_NAME: Final = "report.html"
 PROFILE_NAME: Final = "profile.json"
-NAMES: Final = (REPORT_NAME, PAGE_NAME, PROFILE_NAME)
-MAX_FILE_BYTES: Final = 5 * 2**20
+NAMES: Final = (PAGE_NAME, PROFILE_NAME, REPORT_NAME)
+MAX_SIZE_BYTES: Final = 5 * 2**20
+"""All of them together; a profile of a hundred columns has about 200 kB."""
+VERSION: Final = 1
+"""Of both JSON files."""
+FIELDS: Final[Mapping[str, frozenset[str]]] = {
+    REPORT_NAME: frozenset({"version", "model", "partition", "data_digest", "contract_digest", "rows", "rules", "drift"}),
+    PROFILE_NAME: frozenset({"version", "model", "partition", "data_digest", "splits"}),
+}
+"""What may stand at their top; anything else would be something nobody has agreed to let out."""
 
 
 def listing_of(files: Mapping[str, bytes]) -> list[ListedFile]:
@@ -28,3 +36,56 @@ def listing_of(files: Mapping[str, bytes]) -> list[ListedFile]:
         {"path": path, "size": len(content), "sha256": sha256(content).hexdigest()}
         for path, content in sorted(files.items())
     ]
+
+
+def require_known(name: str, content: bytes) -> None:
+    """Hold a JSON file that has arrived against what may leave.
+
+    Raises:
+        ExportRefused: It is of another version, or holds more than was agreed.
+    """
+    if name not in FIELDS:
+        return
+    document = read_document(content)
+    if document is None:
+        raise ExportRefused(
+            f"{name} is no document of version {VERSION}; use the same release on the site and on the worker."
+        )
+    if unknown := sorted(document.keys() - FIELDS[name]):
+        raise ExportRefused(
+            f"{name} holds {', '.join(unknown)}, which may not leave the site; use the same release on the "
+            "site and on the worker."
+        )
+
+
+def read_document(content: bytes) -> dict[str, Any] | None:
+    """A report or profile of the version we know; None for anything else."""
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    is_known = isinstance(document, dict) and document.get("version") == VERSION
+    return document if is_known else None
+
+
+def metrics_of(found: Mapping[str, Any]) -> dict[str, float]:
+    """What people compare from day to day.
+
+    Args:
+        found: The check's value, or the details of its refusal, which may lack any of it.
+    """
+    rules = found.get("rules")
+    outcomes = [rule["outcome"] for rule in rules or ()]
+    measured: dict[str, float | None] = {
+        "rows": found.get("rows"),
+        "partition_rows": found.get("partition_rows"),
+        "rules_failed": None if rules is None else outcomes.count("failed"),
+        "rules_warned": None if rules is None else outcomes.count("warned"),
+        **{f"worst_{measure}": worst_of(found.get("drift"), measure) for measure in ("psi", "js")},
+    }
+    return {name: float(value) for name, value in measured.items() if value is not None}
+
+
+def worst_of(drift: Any, measure: str) -> float | None:
+    """The largest value of a measure over all columns that have one."""
+    return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
+from airflow.serialization.serialized_objects import DagSerialization
 
 PIPELINE = [
     "wait_for_partition",
@@ -84,6 +85,15 @@ def test_tasks_on_the_site_take_a_slot_of_its_pool(training, deployment):
 def test_the_two_long_waits_take_no_worker(training):
     deferrable = {task.task_id for task in training.tasks if getattr(task, "deferrable", False)}
     assert deferrable == {"wait_for_partition", "train_model"}
+
+
+def test_the_check_of_the_data_links_to_its_report_on_airflows_pages(training):
+    """They know a task as the scheduler does: by what is stored of it, and what its worker has left."""
+    known = DagSerialization.deserialize_dag(DagSerialization.serialize_dag(training))
+    links = known.task_dict["validate_data"].operator_extra_links
+    assert [(link.name, link.xcom_key) for link in links] == [
+        ("Validation report", "_link_ValidationReportLink")
+    ]
 
 
 def test_one_roll_out_at_a_time(deployment):

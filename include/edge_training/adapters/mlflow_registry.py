@@ -30,7 +30,7 @@ from edge_training.ports.model_registry import (
     ModelVersion,
     Registration,
 )
-from edge_training.validation_files import MAX_FILE_BYTES, listing_of
+from edge_training.validation_files import MAX_SIZE_BYTES, listing_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -259,10 +259,10 @@ def read_artifact(client: MlflowClient, run_id: str, path: str) -> bytes | None:
     found = [entry for entry in listed or () if entry.path == path]
     if not found:
         return None
-    if (found[0].file_size or 0) > MAX_FILE_BYTES:
+    if (found[0].file_size or 0) > MAX_SIZE_BYTES:
         raise ModelRegistryRefused(
             f"The artifact {path} of run {run_id} in MLflow has {found[0].file_size} bytes, at most "
-            f"{MAX_FILE_BYTES} are read; remove what has replaced it."
+            f"{MAX_SIZE_BYTES} are read; remove what has replaced it."
         )
     with tempfile.TemporaryDirectory(prefix="edge-artifact-") as directory:
         return Path(client.download_artifacts(run_id, path, directory)).read_bytes()

@@ -1,5 +1,5 @@
-"""One run per training, and per check of the data, on an MLflow server, also when many look for it and make it
-at the same time.
+"""One run per training, and per check of data, on an MLflow server, also when many look for it and make it at
+the same time.
 
 MLflow has no unique key for runs, and numbers them in no order. What it has is a parameter of a run, which
 can be written once and never changed. So every run of a training is a candidate, and its parameter

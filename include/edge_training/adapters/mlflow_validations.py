@@ -54,8 +54,8 @@ class MlflowValidationArchive:
         found = self._session.call(lambda client: _read(client, run_id, names))
         if listing_of(found) != list(files):
             raise ModelRegistryRefused(
-                f"MLflow no longer has the files of the validation {run_id} as they were kept; delete that run "
-                "and clear validate_data."
+                f"MLflow no longer has the files of the validation {run_id} as they were kept; delete that "
+                "run and clear validate_data."
             )
         return found
 
@@ -94,9 +94,7 @@ def _finish(client: MlflowClient, run: Run, status: str, files: Sequence[ListedF
 
     client.set_terminated(run.info.run_id, status)
     listing = canonical_json(files).decode()
-    client.log_batch(
-        run.info.run_id, tags=[RunTag(LISTING_TAG, listing), RunTag(STATE_TAG, STATE_KEPT)]
-    )
+    client.log_batch(run.info.run_id, tags=[RunTag(LISTING_TAG, listing), RunTag(STATE_TAG, STATE_KEPT)])
 
 
 def _read(client: MlflowClient, run_id: str, names: Sequence[str]) -> dict[str, bytes]:

@@ -10,6 +10,7 @@ from typing import Any
 from edge_runner.protocol import canonical_json
 from edge_training.bundle import Metric, read_metrics
 from edge_training.ports.model_registry import BUNDLE_DIGEST_TAG, ModelRegistry, Registration
+from edge_training.ports.validations import FILES_PATH, ValidationArchive
 
 METRICS_TAG = "metrics"
 HOLDOUT_PREFIX = "holdout/"
@@ -27,6 +28,7 @@ class Lineage:
         git_commit: Commit of the checkout, or `unknown`.
         training_image: Training runtime by digest.
         contract_digest: SHA-256 of the data contract.
+        validation_run_id: The registry's run that holds the report on the data.
         site: Name of the site.
         dag_id: The DAG.
         run_id: Its run.
@@ -39,6 +41,7 @@ class Lineage:
     git_commit: str
     training_image: str
     contract_digest: str
+    validation_run_id: str
     site: str
     dag_id: str
     run_id: str
@@ -52,6 +55,7 @@ def register(
     lineage: Lineage,
     metrics: Mapping[str, float],
     params: Mapping[str, Any],
+    attachments: Mapping[str, bytes],
 ) -> dict[str, Any]:
     """Register a bundle.
 
@@ -63,6 +67,7 @@ def register(
         lineage: Where the model comes from.
         metrics: What the evaluation measured on the holdout.
         params: Parameters of the training script.
+        attachments: Report and profile of the data, from `data_files`.
 
     Returns:
         `{"model_name", "model_version", "bundle_digest", "registry_run_id"}`. The digest is that of the
@@ -77,6 +82,7 @@ def register(
         tags={**asdict(lineage), METRICS_TAG: canonical_json(dict(metrics)).decode()},
         metrics=[*read_metrics(bundle), *holdout],
         params={key: str(value) for key, value in params.items()},
+        attachments=attachments,
         description=f"Trained on {lineage.window} at {lineage.site}, evaluated on {lineage.partition}.",
     )
     version = registry.register(registration)
@@ -86,3 +92,17 @@ def register(
         "bundle_digest": version.tags[BUNDLE_DIGEST_TAG],
         "registry_run_id": version.run_id,
     }
+
+
+def data_files(validations: ValidationArchive, validation: Mapping[str, Any]) -> dict[str, bytes]:
+    """Report and profile of the data, by the paths they have beside the model.
+
+    Args:
+        validations: Where validate_data has left them.
+        validation: What validate_data handed on.
+
+    Raises:
+        ModelRegistryRefused: They are no longer there.
+    """
+    files = validations.fetch(validation["validation_run_id"], validation["report"])
+    return {f"{FILES_PATH}/{name}": content for name, content in files.items()}

@@ -1,24 +1,46 @@
-"""validate_data: hold every row of the staged data against the contract; only aggregates leave."""
+"""validate_data: hold every row of the staged data against the contract, and all of it against what the champion
+was trained on; only aggregates leave.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from edge_training.identity import code_digest, container_name, digest_of_json, read_code, step_key
 from edge_training.jobs import RUNNER_FOLDER, EdgeJob
 from edge_training.ports.edge_host import Limits
+from edge_training.ports.model_registry import ModelRegistry, ModelVersion
+from edge_training.ports.validations import FILES_PATH
 from edge_training.run import PipelineRun
 from edge_training.stages.stage import staged
+from edge_training.validation_files import PROFILE_NAME, VERSION, read_document
 
 DEFAULT_LIMITS = Limits(cpus=2.0)
 """Every row is looked at, by all CPUs that there are."""
+PROFILE_PATH = f"{FILES_PATH}/{PROFILE_NAME}"
 
 
-def job(run: PipelineRun, data_digest: str) -> EdgeJob:
-    """The job that checks the data; same data, contract and rules give the same verdict, so it runs once."""
-    contract = run.project.contract_text()
+def job(run: PipelineRun, data_digest: str, reference: Mapping[str, Any] | None) -> EdgeJob:
+    """The job that checks the data; the same data, contract, rules and reference give the same verdict, so it
+    runs once.
+
+    Args:
+        run: The run.
+        data_digest: SHA-256 of the manifest.
+        reference: The profile of what the champion was trained on; None where there is none.
+    """
+    request = {
+        "contract": run.project.contract_text(),
+        "partition": run.partition,
+        "model": run.project.name,
+        "data_digest": data_digest,
+        "reference_profile": reference,
+        "drift": run.project.drift.request(),
+    }
     key = step_key(
         "validate",
-        data_digest=data_digest,
-        contract=digest_of_json(contract),
+        request=digest_of_json(request),
         runner=code_digest(read_code(RUNNER_FOLDER)),
         training_image=run.training_image,
     )
@@ -26,13 +48,38 @@ def job(run: PipelineRun, data_digest: str) -> EdgeJob:
         step="validate",
         key=key,
         image=run.training_image,
-        request={
-            "contract": contract,
-            "partition": run.partition,
-            "volume": container_name("validate", key),
-        },
+        request={**request, "volume": container_name("validate", key)},
         mounts=(staged(data_digest),),
         limits=run.limits,
         labels=run.labels,
         login=run.login,
     )
+
+
+def reference_of(
+    registry: ModelRegistry, champion: ModelVersion | None, say: Callable[[str], object]
+) -> dict[str, Any] | None:
+    """The profile of the data that the champion was trained on.
+
+    Without one no drift is measured, which is said: else no model could follow a champion that was trained by
+    another release.
+
+    Args:
+        registry: Where it is kept, beside the champion's files.
+        champion: The version now preferred for serving; None when there is none yet.
+        say: Is told what the data is compared with.
+
+    Raises:
+        ModelRegistryUnavailable: The registry does not answer; data that drifts must not slip through.
+    """
+    if champion is None:
+        say("There is no champion yet: no drift is measured.")
+        return None
+    content = registry.attached(champion, PROFILE_PATH)
+    profile = None if content is None else read_document(content)
+    if profile is None:
+        lack = "no profile" if content is None else f"no profile of version {VERSION}"
+        say(f"Version {champion.version}, the champion, has {lack}: no drift is measured.")
+        return None
+    say(f"The data is compared with what version {champion.version}, the champion, was trained on.")
+    return profile

@@ -15,6 +15,7 @@ from edge_training.ports.edge_host import RegistryLogin
 from edge_training.ports.image_registry import ImageRegistry
 from edge_training.ports.model_registry import ModelRegistry
 from edge_training.ports.tracking import LogArchive, RunTracker
+from edge_training.ports.validations import ValidationArchive
 
 if TYPE_CHECKING:
     from edge_training.adapters.mlflow_session import MlflowSession
@@ -72,6 +73,12 @@ class ModelRegistryHook(ConnectionHook):
         from edge_training.adapters.mlflow_logs import MlflowLogArchive
 
         return MlflowLogArchive(self._session())
+
+    def validations(self) -> ValidationArchive:
+        """Where reports on data are kept."""
+        from edge_training.adapters.mlflow_validations import MlflowValidationArchive
+
+        return MlflowValidationArchive(self._session())
 
     def tracker(self) -> RunTracker:
         """The tracker of trainings, from a worker."""

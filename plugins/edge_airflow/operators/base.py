@@ -110,6 +110,10 @@ class EdgeJobOperator(DocumentedOperator):
         """What the task hands on of the value its job ended with."""
         return value
 
+    async def ended_badly(self, host: EdgeHost, run: PipelineRun, job_name: str, error: Final) -> Final:
+        """What is done with a job whose verdict is against going on; gives the error that ends the task."""
+        return error
+
     async def before_start(self, host: EdgeHost, run: PipelineRun, job: EdgeJob) -> None:
         """What is looked at before a job is started that nobody has started yet."""
 
@@ -259,10 +263,10 @@ class EdgeJobOperator(DocumentedOperator):
             await keep_raw_log(host, job_name, tracked, self.log)
         try:
             collected = await outcomes.collect(host, job_name)
-        except Final:
+        except Final as error:
             if tracked:
                 await say_ended(tracked, "FAILED", self.log)
-            raise
+            raise await self.ended_badly(host, run, job_name, error) from None
         return {"job": job_name, **lineage, **await self.finish(host, run, job_name, collected)}
 
     async def _close(self, attempt: Attempt) -> None:

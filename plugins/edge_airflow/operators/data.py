@@ -8,13 +8,19 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from airflow.sdk import Context
+from asgiref.sync import sync_to_async
 
+from edge_airflow.hooks.registries import ModelRegistryHook
 from edge_airflow.operators.base import EdgeJobOperator
+from edge_airflow.operators.defaults import DEFAULT_MODEL_REGISTRY
+from edge_airflow.validated import ValidationReportLink, champion_to_compare_with
+from edge_training.errors import Final
 from edge_training.jobs import EdgeJob
 from edge_training.partitions import Window
-from edge_training.ports.edge_host import Limits
+from edge_training.ports.edge_host import EdgeHost, Limits
+from edge_training.ports.validations import ValidationArchive
 from edge_training.run import PipelineRun
-from edge_training.stages import snapshot, stage, validate, wait
+from edge_training.stages import snapshot, stage, validate, validation_report, wait
 from edge_training.stages.stage import CachePolicy
 
 DEFAULT_POOL = "default_pool"
@@ -109,20 +115,54 @@ class StageDataOperator(EdgeJobOperator):
 
 
 class ValidateDataOperator(EdgeJobOperator):
-    """Holds the staged data against the contract.
+    """Holds the staged data against the contract and against what the champion was trained on, and leaves the
+    report in the model registry.
 
     Args:
         snapshot: What snapshot_data handed on.
+        model_registry_conn_id: Where the champion's profile is, and where the report goes.
     """
 
     template_fields: Sequence[str] = (*EdgeJobOperator.template_fields, "snapshot")
     handed_on: ClassVar[tuple[str, ...]] = ("snapshot",)
     default_limits: ClassVar[Limits] = validate.DEFAULT_LIMITS
+    operator_extra_links = (ValidationReportLink(),)
 
-    def __init__(self, *, snapshot: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self, *, snapshot: Any, model_registry_conn_id: str = DEFAULT_MODEL_REGISTRY, **kwargs: Any
+    ) -> None:
+        super().__init__(end_from_trigger=False, **kwargs)
         self.snapshot = snapshot
+        self.model_registry_conn_id = model_registry_conn_id
+        self.report_url = ""
 
     def build_job(self, run: PipelineRun, context: Context) -> EdgeJob:
         """The job that checks every row."""
-        return validate.job(run, self.snapshot["data_digest"])
+        registry = ModelRegistryHook(self.model_registry_conn_id).client()
+        champion = champion_to_compare_with(context, registry, self.model.name)
+        reference = validate.reference_of(registry, champion, self.log.info)
+        return validate.job(run, self.snapshot["data_digest"], reference)
+
+    async def finish(
+        self, host: EdgeHost, run: PipelineRun, job_name: str, value: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Keep report and profile in the model registry."""
+        archive = await self._archive()
+        kept = await validation_report.keep(
+            host, archive, run, job_name, value, passed=True, say=self.log.info
+        )
+        self.report_url = kept.url
+        self.log.info("The report is at %s.", kept.url)
+        return {**value, "report": list(kept.files), "validation_run_id": kept.run_id}
+
+    async def ended_badly(self, host: EdgeHost, run: PipelineRun, job_name: str, error: Final) -> Final:
+        """Keep the report of data that is rejected, and say where it is."""
+        archive = await self._archive()
+        error, self.report_url = await validation_report.keep_rejected(
+            host, archive, run, job_name, error, self.log.info
+        )
+        return error
+
+    async def _archive(self) -> ValidationArchive:
+        # In a thread: Airflow's own look-up would hold up the event loop.
+        return await sync_to_async(ModelRegistryHook(self.model_registry_conn_id).validations)()

@@ -84,8 +84,24 @@ class RegisterModelOperator(DocumentedOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Register, or find what was registered."""
         self.check_inputs()
+        key, hook = self.training["training_key"], ModelRegistryHook(self.model_registry_conn_id)
+        registered = register.register(
+            hook.client(),
+            stored_bundle(self.bundle_store, self.bundle["bundle_digest"]),
+            self.model.name,
+            key,
+            self._lineage(context),
+            self.evaluation["metrics"],
+            self.training["params"],
+            register.data_files(hook.validations(), self.validation),
+        )
+        self.log.info("Training %s is version %s of %s.", key, registered["model_version"], self.model.name)
+        return {"training_key": key, **registered}
+
+    def _lineage(self, context: Context) -> register.Lineage:
+        """Where the model comes from."""
         task = context["ti"]
-        lineage = register.Lineage(
+        return register.Lineage(
             data_digest=self.snapshot["data_digest"],
             partition=partitions.parse(context["dag_run"].partition_key).isoformat(),
             window=self.snapshot["window"],
@@ -93,22 +109,11 @@ class RegisterModelOperator(DocumentedOperator):
             git_commit=git_commit(self.model.folder),
             training_image=self.training["training_image"],
             contract_digest=self.validation["contract_digest"],
+            validation_run_id=self.validation["validation_run_id"],
             site=self.site,
             dag_id=task.dag_id,
             run_id=task.run_id,
         )
-        key = self.training["training_key"]
-        registered = register.register(
-            ModelRegistryHook(self.model_registry_conn_id).client(),
-            stored_bundle(self.bundle_store, self.bundle["bundle_digest"]),
-            self.model.name,
-            key,
-            lineage,
-            self.evaluation["metrics"],
-            self.training["params"],
-        )
-        self.log.info("Training %s is version %s of %s.", key, registered["model_version"], self.model.name)
-        return {"training_key": key, **registered}
 
 
 def stored_bundle(store: str, digest: str) -> Path:

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from edge_training.errors import BadRequest
-from edge_training.project import Gate, ModelProject, Ready
+from edge_training.project import Drift, Gate, ModelProject, Ready
 
 
 def project(tmp_path, **changes) -> ModelProject:
@@ -105,3 +105,34 @@ def test_a_gate_has_one_bound(gate, request_):
 def test_a_gate_with_no_or_two_bounds_is_refused(gate):
     with pytest.raises(BadRequest, match="exactly one of at_most and at_least"):
         gate.request()
+
+
+def test_only_the_limits_that_are_set_are_held_against_the_data():
+    drift = Drift(psi_warn=0.1, psi_stop=0.25, js_warn=None, ignore=("year", "day"))
+    assert drift.request() == {"psi": {"warn": 0.1, "stop": 0.25}, "js": {}, "ignore": ["day", "year"]}
+
+
+def test_drift_warns_and_stops_nothing_unless_it_is_told_to():
+    assert Drift().request() == {"psi": {"warn": 0.1}, "js": {}, "ignore": []}
+
+
+@pytest.mark.parametrize(
+    ("limits", "sentence"),
+    [
+        ({"psi_warn": 0.0}, "psi_warn is 0.0; give a number above 0, or None"),
+        ({"psi_stop": -1.0}, "psi_stop is -1.0; give a number above 0, or None"),
+        ({"psi_stop": float("nan")}, "psi_stop is nan; give a number above 0, or None"),
+        ({"js_stop": float("inf")}, "js_stop is inf; give a number above 0 and at most 1, or None"),
+        ({"js_warn": 1.5}, "js_warn is 1.5; give a number above 0 and at most 1, or None"),
+        ({"psi_warn": 0.5, "psi_stop": 0.2}, "psi_warn, 0.5, is above psi_stop, 0.2; let the warning come"),
+        ({"js_warn": 0.5, "js_stop": 0.2}, "js_warn, 0.5, is above js_stop, 0.2; let the warning come"),
+        ({"ignore": "day"}, "ignore is the text 'day'; give a tuple of column names"),
+    ],
+)
+def test_a_drift_limit_that_could_not_be_meant_is_refused(limits, sentence):
+    with pytest.raises(BadRequest, match=sentence):
+        Drift(**limits)
+
+
+def test_a_warning_may_come_together_with_the_stop():
+    assert Drift(psi_warn=0.2, psi_stop=0.2).request()["psi"] == {"warn": 0.2, "stop": 0.2}

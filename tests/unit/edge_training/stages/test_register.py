@@ -6,9 +6,11 @@ from dataclasses import asdict
 
 from tests.bundles import stored
 from tests.fakes.model_registry import InMemoryModelRegistry
+from tests.fakes.validations import InMemoryValidations
 
 from edge_training.bundle import Metric
-from edge_training.stages.register import Lineage, register
+from edge_training.ports.validations import Validation
+from edge_training.stages.register import Lineage, data_files, register
 
 LINEAGE = Lineage(
     data_digest="d" * 64,
@@ -18,6 +20,7 @@ LINEAGE = Lineage(
     git_commit="abc123",
     training_image="registry.test/edge/training@sha256:" + "1" * 64,
     contract_digest="e" * 64,
+    validation_run_id="run-1",
     site="edge_site",
     dag_id="train_flight_delay",
     run_id="manual__1",
@@ -25,9 +28,9 @@ LINEAGE = Lineage(
 
 
 def test_a_version_carries_its_lineage_curves_and_parameters(tmp_path):
-    models, bundle = InMemoryModelRegistry(), stored(tmp_path)
+    models, bundle, attached = InMemoryModelRegistry(), stored(tmp_path), {"validation/profile.json": b"{}"}
 
-    value = register(models, bundle, "flight_delay", "k" * 64, LINEAGE, {"mae": 7.9}, {"depth": 3})
+    value = register(models, bundle, "flight_delay", "k" * 64, LINEAGE, {"mae": 7.9}, {"depth": 3}, attached)
 
     version = models.get("flight_delay", "1")
     assert version is not None
@@ -45,9 +48,20 @@ def test_a_version_carries_its_lineage_curves_and_parameters(tmp_path):
         Metric("holdout/mae", 7.9),
     ]
     assert registration.params == {"depth": "3"}
+    assert registration.attachments == attached
     assert value == {
         "model_name": "flight_delay",
         "model_version": "1",
         "bundle_digest": bundle.stem,
         "registry_run_id": version.run_id,
     }
+
+
+def test_the_report_on_the_data_lies_beside_the_model():
+    archive = InMemoryValidations()
+    files = {"report.html": b"<p>", "profile.json": b"{}"}
+    kept = archive.keep(Validation("flight_delay", "edge-validate-1", "2013-02-01", True, files))
+
+    found = data_files(archive, {"validation_run_id": kept.run_id, "report": list(kept.files)})
+
+    assert found == {"validation/report.html": b"<p>", "validation/profile.json": b"{}"}

@@ -11,7 +11,7 @@ from tests.jobs import NEXT_TRY, OTHER_RUN, OWNER
 from edge_runner.protocol import CACHE_VOLUME_DIR, DATA_DIR
 from edge_training.errors import BadRequest
 from edge_training.partitions import Window
-from edge_training.project import Gate, ModelProject, Ready
+from edge_training.project import Drift, Gate, ModelProject, Ready
 from edge_training.run import PipelineRun
 from edge_training.site import BlobStore, Site
 from edge_training.stages import evaluate, snapshot, stage, train, validate, verify, wait
@@ -22,6 +22,7 @@ OTHER_IMAGE = f"host/edge/training@sha256:{'2' * 64}"
 DATA, OTHER_DATA = "d" * 64, "e" * 64
 WINDOW = Window.before("2013-02-01", 2)
 PARAMS = {"max_iter": 60}
+PROFILE = {"version": 1}
 
 
 @pytest.fixture
@@ -53,7 +54,7 @@ def jobs(run: PipelineRun) -> dict:
         "wait": wait.job(run, WINDOW, 15, 600, "fail"),
         "snapshot": snapshot.job(run, WINDOW),
         "stage": stage.job(run, DATA, "edge-snapshot-1", CachePolicy()),
-        "validate": validate.job(run, DATA),
+        "validate": validate.job(run, DATA, PROFILE),
         "train": train.job(run, DATA, PARAMS, ""),
         "evaluate": evaluate.job(run, DATA, "k" * 64, PARAMS),
         "verify": verify.job(run, f"host/edge/delay@sha256:{'3' * 64}", ["serve"], "edge-evaluate-1"),
@@ -135,14 +136,37 @@ def test_training_sees_the_days_before_and_evaluation_the_holdout(run):
 
 
 def test_a_changed_contract_is_checked_anew(run):
-    before = validate.job(run, DATA).key
+    before = validate.job(run, DATA, PROFILE).key
     (run.project.folder / "contract.yaml").write_text("kind: Other")
-    assert validate.job(run, DATA).key != before
-    assert validate.job(run, OTHER_DATA).key != validate.job(run, DATA).key
+    assert validate.job(run, DATA, PROFILE).key != before
+    assert validate.job(run, OTHER_DATA, PROFILE).key != validate.job(run, DATA, PROFILE).key
+
+
+@pytest.mark.parametrize("reference", [None, {"version": 1, "rows": 5}])
+def test_another_champion_is_another_comparison(run, reference):
+    assert validate.job(run, DATA, reference).key != validate.job(run, DATA, PROFILE).key
+
+
+def test_changed_drift_limits_are_held_against_the_data_anew(run):
+    stricter = replace(run, project=replace(run.project, drift=Drift(psi_stop=0.2)))
+    assert validate.job(stricter, DATA, PROFILE).key != validate.job(run, DATA, PROFILE).key
+
+
+def test_a_check_is_told_all_that_its_report_says(run):
+    job = validate.job(run, DATA, PROFILE)
+    assert job.request == {
+        "volume": job.name,
+        "contract": "kind: DataContract",
+        "partition": "2013-02-01",
+        "model": "delay",
+        "data_digest": DATA,
+        "reference_profile": PROFILE,
+        "drift": {"psi": {"warn": 0.1}, "js": {}, "ignore": []},
+    }
 
 
 def test_step_that_keeps_rows_on_the_site_knows_the_volume_they_lie_in(run):
-    job = validate.job(run, DATA)
+    job = validate.job(run, DATA, PROFILE)
     assert job.request["volume"] == job.name
 
 
