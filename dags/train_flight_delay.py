@@ -28,7 +28,8 @@ MODEL = ModelProject(
     container="flights-data",
     prefix="flights/date={partition}/",
     gates=(Gate("mae", at_most=60.0), Gate("mae_to_baseline", at_most=1.2)),
-    drift=Drift(psi_warn=0.25, psi_stop=2.0, ignore=("year", "month", "day", "time_hour")),
+    # Windows of one year differ by up to 0.5, its stormiest days by up to 3.6 (measured).
+    drift=Drift(psi_warn=0.25, psi_stop=5.0, ignore=("year", "month", "day", "time_hour")),
     training_limit_s=1800,
 )
 IMAGE = Asset("flight_delay_image")

@@ -8,7 +8,7 @@ profile.json    what the data of later runs is compared with once a model traine
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from hashlib import sha256
 from typing import Any, Final
 
@@ -24,8 +24,24 @@ MAX_SIZE_BYTES: Final = 5 * 2**20
 VERSION: Final = 1
 """Of both JSON files."""
 FIELDS: Final[Mapping[str, frozenset[str]]] = {
-    REPORT_NAME: frozenset({"version", "model", "partition", "data_digest", "contract_digest", "rows", "rules", "drift"}),
-    PROFILE_NAME: frozenset({"version", "model", "partition", "data_digest", "splits"}),
+    REPORT_NAME: frozenset(
+        {
+            "version",
+            "verdict",
+            "rejection",
+            "model",
+            "partition",
+            "data_digest",
+            "files",
+            "contract",
+            "rows",
+            "rules",
+            "drift",
+            "k",
+            "suppressed",
+        }
+    ),
+    PROFILE_NAME: frozenset({"version", "k", "model", "partition", "data_digest", "splits"}),
 }
 """What may stand at their top; anything else would be something nobody has agreed to let out."""
 
@@ -68,24 +84,19 @@ def read_document(content: bytes) -> dict[str, Any] | None:
     return document if is_known else None
 
 
-def metrics_of(found: Mapping[str, Any]) -> dict[str, float]:
+def metrics_of(found: Mapping[str, Any], ignore: Collection[str]) -> dict[str, float]:
     """What people compare from day to day.
 
     Args:
         found: The check's value, or the details of its refusal, which may lack any of it.
+        ignore: Columns whose drift says nothing.
     """
-    rules = found.get("rules")
-    outcomes = [rule["outcome"] for rule in rules or ()]
-    measured: dict[str, float | None] = {
-        "rows": found.get("rows"),
-        "partition_rows": found.get("partition_rows"),
-        "rules_failed": None if rules is None else outcomes.count("failed"),
-        "rules_warned": None if rules is None else outcomes.count("warned"),
-        **{f"worst_{measure}": worst_of(found.get("drift"), measure) for measure in ("psi", "js")},
-    }
-    return {name: float(value) for name, value in measured.items() if value is not None}
-
-
-def worst_of(drift: Any, measure: str) -> float | None:
-    """The largest value of a measure over all columns that have one."""
-    return None
+    figures = {name: found[name] for name in ("rows", "partition_rows") if name in found}
+    if "rules" in found:
+        outcomes = [rule["outcome"] for rule in found["rules"]]
+        figures |= {f"rules_{outcome}": outcomes.count(outcome) for outcome in ("failed", "warned")}
+    drifts = [drift for column, drift in found.get("drift", {}).items() if column not in ignore]
+    for measure in ("psi", "js"):
+        if values := [drift[measure] for drift in drifts if drift[measure] is not None]:
+            figures[f"worst_{measure}"] = max(values)
+    return {name: float(value) for name, value in figures.items()}

@@ -1,5 +1,5 @@
-"""What a check of the data has to do with Airflow: the champion that all its tries compare with, and the link to
-its report.
+"""What a check of the data has to do with Airflow: the champion that all its tries compare with, and the link
+to its report.
 """
 
 from __future__ import annotations

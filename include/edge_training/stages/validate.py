@@ -1,5 +1,5 @@
-"""validate_data: hold every row of the staged data against the contract, and all of it against what the champion
-was trained on; only aggregates leave.
+"""validate_data: hold every row of the staged data against the contract, and all of it against what the
+champion was trained on; only aggregates leave.
 """
 
 from __future__ import annotations

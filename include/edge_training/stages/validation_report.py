@@ -1,5 +1,5 @@
-"""The report on a partition's data leaves the site, also when the data is rejected: file by file against a list,
-as a model does, to where people find it.
+"""The report on a partition's data leaves the site, also when the data is rejected: file by file against a
+list, as a model does, to where people find it.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ async def keep(
         passed=passed,
         files=files,
         tags={"site": run.site.name, "dag_id": run.owner.dag_id, "run_id": run.owner.run_id},
-        metrics=metrics_of(found),
+        metrics=metrics_of(found, run.project.drift.ignore),
     )
     return await asyncio.to_thread(archive.keep, validation)
 
@@ -82,7 +82,7 @@ async def keep(
 async def keep_rejected(
     host: EdgeHost, archive: ValidationArchive, run: PipelineRun, job_name: str, error: Final, say: Say
 ) -> tuple[Final, str]:
-    """Keep the report on data that was rejected.
+    """Keep the report on data that was rejected and has one, see `has_report`.
 
     Args:
         host: The site.
@@ -93,14 +93,12 @@ async def keep_rejected(
         say: As in `keep`.
 
     Returns:
-        The error that ends the task, which names where the report is, and the report's address; empty when
-        there is none.
+        The error that ends the task, which names where the report is, and the report's address; empty when it
+        could not leave.
 
     Raises:
         ModelRegistryUnavailable: With both sentences; the report is kept by the next try.
     """
-    if not isinstance(error, DataRejected) or "report" not in error.details:
-        return error, ""
     try:
         kept = await keep(host, archive, run, job_name, error.details, passed=False, say=say)
     except (ExportRefused, ModelRegistryRefused) as refusal:
@@ -108,6 +106,11 @@ async def keep_rejected(
     except ModelRegistryUnavailable as outage:
         raise ModelRegistryUnavailable(f"{error} Its report waits for the model registry: {outage}") from None
     return with_note(error, f"The report is at {kept.url}."), kept.url
+
+
+def has_report(error: Final) -> bool:
+    """Whether a check that has ended badly has left a report; one that could not be made at all has not."""
+    return isinstance(error, DataRejected) and "report" in error.details
 
 
 def listed_files(found: Mapping[str, Any]) -> list[ListedFile]:

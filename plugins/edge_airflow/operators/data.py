@@ -157,6 +157,8 @@ class ValidateDataOperator(EdgeJobOperator):
 
     async def ended_badly(self, host: EdgeHost, run: PipelineRun, job_name: str, error: Final) -> Final:
         """Keep the report of data that is rejected, and say where it is."""
+        if not validation_report.has_report(error):
+            return error
         archive = await self._archive()
         error, self.report_url = await validation_report.keep_rejected(
             host, archive, run, job_name, error, self.log.info

@@ -1,4 +1,4 @@
-"""All tries of a task compare with one champion; who clears the task compares with the champion of that day."""
+"""All tries of a task compare with one champion; who clears the task compares with that day's champion."""
 
 from __future__ import annotations
 

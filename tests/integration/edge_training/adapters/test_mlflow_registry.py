@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 import uuid
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 from tests import bundles
+from tests.mlflow_faults import Crash, FaultySession, crash
 
 from edge_training.adapters.mlflow_registry import MlflowRegistry
 from edge_training.adapters.mlflow_session import MlflowSession
@@ -34,45 +34,6 @@ def registration(tmp_path) -> Registration:
         metrics=[Metric("mae", 9.0, 1), Metric("mae", 7.5, 2)],
         params={"window_days": "14"},
     )
-
-
-class Crash(BaseException):
-    """The worker dies; nothing may catch it."""
-
-
-class FaultySession(MlflowSession):
-    """Calls `at_call` before the call of that number to MLflow's client, counted from 0, or of that name."""
-
-    def __init__(self, url: str, call: int | str, at_call: Callable[[], None], patience_s: float = 0) -> None:
-        super().__init__(url, patience_s=patience_s)
-        self.calls: list[str] = []
-        self._call, self._at_call = call, at_call
-
-    def call(self, action):
-        return super().call(lambda client: action(_Watched(client, self)))
-
-    def count(self, name: str) -> None:
-        self.calls.append(name)
-        if self._call in (name, len(self.calls) - 1):
-            self._at_call()
-
-
-class _Watched:
-    def __init__(self, client: Any, session: FaultySession) -> None:
-        self._client, self._session = client, session
-
-    def __getattr__(self, name: str) -> Any:
-        method = getattr(self._client, name)
-
-        def watched(*arguments, **options):
-            self._session.count(name)
-            return method(*arguments, **options)
-
-        return watched
-
-
-def crash() -> None:
-    raise Crash
 
 
 def versions_on(url: str, name: str) -> list[dict[str, Any]]:

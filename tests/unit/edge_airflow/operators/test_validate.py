@@ -60,8 +60,18 @@ def archive(monkeypatch) -> InMemoryValidations:
 def task(tmp_path, site, archive, monkeypatch) -> ValidateDataOperator:
     """The task, with connections to a site and a registry in memory."""
     connections = {
-        "EDGE_SITE_VM": {"conn_type": "ssh", "host": "vm.invalid", "login": "e", "extra": {"deployment": "a"}},
-        "EDGE_SITE_BLOB": {"conn_type": "wasb", "host": "https://s.invalid", "login": "a", "password": "a2V5"},
+        "EDGE_SITE_VM": {
+            "conn_type": "ssh",
+            "host": "vm.invalid",
+            "login": "e",
+            "extra": {"deployment": "a"},
+        },
+        "EDGE_SITE_BLOB": {
+            "conn_type": "wasb",
+            "host": "https://s.invalid",
+            "login": "a",
+            "password": "a2V5",
+        },
         "EDGE_REGISTRY": {"conn_type": "http", "host": "r.invalid", "login": "edge", "password": "pw"},
     }
     for name, connection in connections.items():
@@ -69,9 +79,7 @@ def task(tmp_path, site, archive, monkeypatch) -> ValidateDataOperator:
     (tmp_path / "contract.yaml").write_text("kind: DataContract")
     model = ModelProject(name="delay", folder=tmp_path, container="data", prefix="date={partition}/")
     snapshot = {"data_digest": DATA}
-    return ValidateDataOperator(
-        task_id="validate_data", model=model, snapshot=snapshot, training_image=IMAGE
-    )
+    return ValidateDataOperator(task_id="validate_data", model=model, snapshot=snapshot, training_image=IMAGE)
 
 
 def context() -> dict:
@@ -119,12 +127,22 @@ def test_data_that_is_rejected_is_not_tried_again_and_its_task_links_to_the_repo
     assert link_of(task) == f"memory:/{run_id}"
 
 
+def test_a_check_that_could_not_be_made_asks_no_registry(task, site, archive):
+    site.end = Outcome(1, refusal("ContractInvalid", "The contract asks for too much."))
+    archive.outage = ModelRegistryUnavailable("It does not answer.")
+
+    with pytest.raises(AirflowFailException, match="ContractInvalid: The contract asks for too much"):
+        task.execute(context())
+
+    assert link_of(task) == ""
+
+
 @pytest.mark.parametrize("end", [WELL, REJECTED])
 def test_a_report_that_finds_no_registry_is_tried_again(task, site, archive, end):
     site.end = end
     archive.outage = ModelRegistryUnavailable("It does not answer.")
 
-    with pytest.raises(AirflowException, match="ModelRegistryUnavailable: .*It does not answer") as caught:
+    with pytest.raises(AirflowException, match=r"ModelRegistryUnavailable: .*It does not answer") as caught:
         task.execute(context())
 
     assert not isinstance(caught.value, AirflowFailException)
