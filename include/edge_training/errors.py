@@ -19,7 +19,7 @@ EdgeError
     ├── PartitionSkipped       the partition did not come in time, and is to be left out: Airflow skips
     ├── DataChanged            a blob is no longer what the manifest pinned
     ├── DataCorrupt            a blob does not have the bytes its checksum promises
-    ├── DataRejected           the data breaks its contract
+    ├── DataRejected           the data breaks its contract, or has drifted too far
     ├── ContractInvalid        the contract asks for what we cannot check
     ├── TrainingFailed         the script ended with an error
     ├── NoModel                the script ended well and left no MLflow model
@@ -136,7 +136,7 @@ class DataCorrupt(Final):
 
 
 class DataRejected(Final):
-    """The data breaks its contract."""
+    """The data breaks its contract, or has drifted too far from the champion's."""
 
 
 class ContractInvalid(Final):
