@@ -94,14 +94,14 @@ def roundest_number(low: float, high: float) -> float:
         raise ValueError("the interval is empty")
     if low < 0 <= high:
         return 0.0
-    exact_low, exact_high = Fraction(low), Fraction(high)
+    exact_high = Fraction(high)
     exponent = math.ceil(math.log10(max(abs(low), abs(high)))) + 1
     while True:
         for digit in (5, 2, 1):
             step = digit * Fraction(10) ** exponent
-            found = math.floor(exact_high / step) * step
-            if found > exact_low:
-                return float(found)
+            found = float(math.floor(exact_high / step) * step)
+            if low < found <= high:
+                return found
         exponent -= 1
 
 

@@ -7,7 +7,7 @@ from datetime import date, datetime, time
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.unit.edge_runner.profiles.columns import unhurried
 
@@ -69,6 +69,7 @@ def test_cut_of_a_number_is_the_first_key_that_is_not_below_it(value):
 
 
 @given(st.floats(-1e9, 1e9), st.floats(-1e9, 1e9))
+@example(-1e-05, -3.703143156690073e-24)
 def test_roundest_number_lies_in_its_interval(one, other):
     low, high = sorted((one, other))
     if high - low > 1e-9 * max(abs(low), abs(high), 1e-9):
