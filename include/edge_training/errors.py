@@ -5,6 +5,7 @@ EdgeError
 │   ├── SiteUnreachable        the VM, its SSH or its Docker daemon does not answer
 │   │   └── SiteFailing            the site answers, and Docker fails at what it is asked
 │   ├── StoreUnavailable       the site's blob store does not answer
+│   ├── AccessExpired          the signature for the blob store ended, and nobody brought a new one
 │   ├── RegistryUnavailable    the container registry does not answer
 │   ├── ModelRegistryUnavailable  the model registry does not answer
 │   ├── SiteBusy               another job has the GPU
@@ -81,6 +82,10 @@ class SiteFailing(SiteUnreachable):
 
 class StoreUnavailable(Transient):
     """The site's blob store does not answer."""
+
+
+class AccessExpired(Transient):
+    """The signature for the blob store ended, and nobody brought a new one."""
 
 
 class RegistryUnavailable(Transient):

@@ -25,6 +25,7 @@ from edge_training.ports.edge_host import (
     Mount,
     RegistryLogin,
 )
+from edge_training.sas import Grant
 
 RUNNER_FOLDER = Path(edge_runner.__file__).parent
 
@@ -39,6 +40,7 @@ class EdgeJob:
         image: Image reference by digest.
         request: What the step is asked, JSON-able.
         secrets: What it needs and nobody may read.
+        grant: What it may do in the blob store; its signature is renewed while it runs.
         code: The model's code, by relative path.
         inputs: Name of an earlier job's container by the name the step knows it under.
         mounts: Further volumes: staged data, the cache.
@@ -55,6 +57,7 @@ class EdgeJob:
     image: str
     request: Mapping[str, Any]
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    grant: Grant | None = None
     code: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     inputs: Mapping[str, str] = field(default_factory=dict)
     mounts: tuple[Mount, ...] = ()

@@ -145,8 +145,16 @@ async def read_starts(host: EdgeHost, state: ContainerState) -> Starts:
     return Starts(written["container"], tuple(written["boot_ids"]))
 
 
-async def go_on(host: EdgeHost, state: ContainerState, most_restarts: int) -> str | None:
+async def go_on(
+    host: EdgeHost, state: ContainerState, most_restarts: int, message: bytes = b""
+) -> str | None:
     """Start an interrupted container again, in the same try; it finds its checkpoints.
+
+    Args:
+        host: The site.
+        state: The container.
+        most_restarts: How often that may be done.
+        message: What it is given on its standard input.
 
     Returns:
         The sentence that says what happened; None when somebody else has started it meanwhile.
@@ -162,7 +170,7 @@ async def go_on(host: EdgeHost, state: ContainerState, most_restarts: int) -> st
             f"{state.name} was interrupted {restarts + 1} times, the last time because {reason}. The next "
             "try goes on from its last checkpoint."
         )
-    if not await _start(host, state, "interrupted", known, boot_id):
+    if not await _start(host, state, "interrupted", known, boot_id, message):
         return None
     return f"{state.name} is started again ({restarts + 1} of at most {most_restarts}), because {reason}."
 

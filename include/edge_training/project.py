@@ -209,6 +209,11 @@ class ModelProject:
             "ready": asdict(self.ready),
         }
 
+    @property
+    def prefix_of_all(self) -> str:
+        """What the blobs of all partitions begin with."""
+        return self.prefix.partition("{partition}")[0]
+
     def code(self) -> dict[str, bytes]:
         """The files that training and evaluation are made of, by relative path.
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from edge_training.ownership import Owner
 from edge_training.ports.edge_host import DEFAULT_LIMITS, Limits, RegistryLogin
 from edge_training.project import ModelProject
+from edge_training.sas import Grant
 from edge_training.site import Site
 
 
@@ -34,3 +35,7 @@ class PipelineRun:
     labels: Mapping[str, str] = field(default_factory=dict)
     login: RegistryLogin | None = None
     limits: Limits = DEFAULT_LIMITS
+
+    def grant(self, permissions: str) -> Grant:
+        """What a step may do with the data in the blob store: `r` read, `l` list, `rl` both."""
+        return self.site.store.grant(self.project.container, permissions, self.project.prefix_of_all)

@@ -16,10 +16,13 @@ from functools import partial
 from typing import Protocol
 
 from edge_runner import frames
+from edge_runner.protocol import canonical_json
 from edge_training import errors, lifecycle, ownership
+from edge_training.jobs import announced
 from edge_training.outcomes import existing, phase, read_ending
 from edge_training.ownership import Owner
 from edge_training.ports.edge_host import ContainerState, EdgeHost, LogLine
+from edge_training.renewal import Sign
 
 Frame = frames.Line | frames.Point | None
 TURN_PAUSE_S = 5.0
@@ -60,7 +63,13 @@ class Gap(Exception):
 
 
 async def watch(
-    host: EdgeHost, name: str, owner: Owner, cursor: Cursor, sink: Sink, most_restarts: int
+    host: EdgeHost,
+    name: str,
+    owner: Owner,
+    cursor: Cursor,
+    sink: Sink,
+    most_restarts: int,
+    sign: Sign | None = None,
 ) -> AsyncGenerator[Cursor, None]:
     """Follow a job until it has ended for good; an interrupted one is started again.
 
@@ -71,6 +80,7 @@ async def watch(
         cursor: Where to begin.
         sink: Takes what the job says.
         most_restarts: How often an interrupted container is started again.
+        sign: Makes the job's secrets anew for that; None where only a worker can.
 
     Yields:
         How far it was followed.
@@ -80,7 +90,7 @@ async def watch(
         SecretsNeeded: Only a worker can start it again.
     """
     while True:
-        await in_turn(partial(first_start, host, name, owner), sink)
+        await in_turn(partial(first_start, host, name, owner, sign), sink)
         async with aclosing(follow(host, name, cursor, sink)) as followed:
             async for cursor in followed:
                 yield cursor
@@ -91,7 +101,7 @@ async def watch(
         if found not in ("interrupted", "running"):
             return
         if found == "interrupted":
-            await in_turn(partial(restart, host, state, owner, most_restarts, sink), sink)
+            await in_turn(partial(restart, host, state, owner, most_restarts, sink, sign), sink)
 
 
 async def in_turn(start: Callable[[], Awaitable[None]], sink: Sink) -> None:
@@ -108,20 +118,20 @@ async def in_turn(start: Callable[[], Awaitable[None]], sink: Sink) -> None:
         await asyncio.sleep(TURN_PAUSE_S)
 
 
-async def first_start(host: EdgeHost, name: str, owner: Owner) -> None:
+async def first_start(host: EdgeHost, name: str, owner: Owner, sign: Sign | None) -> None:
     """Start a job that was created and had to wait; nothing when it was started already."""
     state = await existing(host, name)
     if state.status == "created":
         await require_turn(host, state, owner)
-        await lifecycle.start(host, state)
+        await lifecycle.start(host, state, await message_for(state, sign))
 
 
 async def restart(
-    host: EdgeHost, state: ContainerState, owner: Owner, most_restarts: int, sink: Sink
+    host: EdgeHost, state: ContainerState, owner: Owner, most_restarts: int, sink: Sink, sign: Sign | None
 ) -> None:
     """Start an interrupted job again."""
     await require_turn(host, state, owner)
-    if said := await lifecycle.go_on(host, state, most_restarts):
+    if said := await lifecycle.go_on(host, state, most_restarts, await message_for(state, sign)):
         sink.line(said)
 
 
@@ -130,14 +140,24 @@ async def require_turn(host: EdgeHost, state: ContainerState, owner: Owner) -> N
 
     Raises:
         JobInterrupted: Somebody has given the job up for us; the sentence says why.
-        SecretsNeeded: It is for a worker to do.
     """
     if await ownership.has_given_up(host, state.name, owner):
         raise errors.JobInterrupted(await lifecycle.stop_sentence(host, state.name))
     if not await ownership.watches(host, state.name, owner):  # a power cut has torn the record
         await ownership.claim(host, state.name, owner)
-    if lifecycle.reads_input(state):
+
+
+async def message_for(state: ContainerState, sign: Sign | None) -> bytes:
+    """What a container is given on its standard input when it starts.
+
+    Raises:
+        SecretsNeeded: Only a worker can make it.
+    """
+    if not lifecycle.reads_input(state):
+        return b""
+    if sign is None:
         raise secrets_needed(state)
+    return announced(canonical_json(dict(await sign())))
 
 
 def secrets_needed(state: ContainerState) -> errors.SecretsNeeded:

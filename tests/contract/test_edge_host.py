@@ -27,11 +27,12 @@ from edge_runner.protocol import (
 )
 from edge_training import errors, leases
 from edge_training.identity import lease_name, set_aside_name
-from edge_training.jobs import EdgeJob
+from edge_training.jobs import EdgeJob, announced
 from edge_training.lifecycle import ensure_started, give_up
 from edge_training.outcomes import as_text, collect
 from edge_training.ownership import Owner
 from edge_training.ports.edge_host import Mount
+from edge_training.renewal import COMMAND
 from edge_training.watching import START, follow, watch
 
 STOP_GRACE_S = 10
@@ -201,6 +202,17 @@ async def test_damaged_secrets_run_nothing_and_the_next_try_delivers_them_again(
         await world.host.start(job.name, message[:-1] + b"x")
     assert (await world.host.wait(job.name)).exit_code == EXIT_NOT_DELIVERED
     assert "trained" in await finished(world, job)
+
+
+async def test_a_renewal_reaches_a_running_job_whole_or_not_at_all(world):
+    job = world.job(RUNS)
+    await running(world, job)
+    message = announced(b'{"sas":"renewed"}')
+    assert await world.host.deliver(job.name, COMMAND, message)
+    assert not await world.host.deliver(job.name, COMMAND, message[:-1] + b"x")
+    await world.host.stop(job.name, STOP_GRACE_S)
+    assert not await world.host.deliver(job.name, COMMAND, message)
+    assert not await world.host.deliver("edge-none", COMMAND, message)
 
 
 async def test_files_are_written_and_read_in_running_and_ended_containers(world):

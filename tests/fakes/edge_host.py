@@ -13,7 +13,7 @@ import itertools
 import json
 import tarfile
 import uuid
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
@@ -96,6 +96,8 @@ class InMemoryEdgeHost:
         healthy: Images whose service answers 200.
         containers: By name.
         volumes: Files by path, by volume.
+        messages: What a container was given at its starts, by its name.
+        delivered: What commands beside a running container were given, by its name.
         boot: The VM's boot id.
         machine: What else the VM says of itself.
         outcomes: What the coming starts of a container lead to, by its name; success when there are none.
@@ -108,6 +110,8 @@ class InMemoryEdgeHost:
         self.containers: dict[str, Container] = {}
         self.volumes: dict[str, dict[str, bytes]] = {}
         self.outcomes: dict[str, list[Outcome]] = {}
+        self.messages: dict[str, list[bytes]] = {}
+        self.delivered: dict[str, list[bytes]] = {}
         self.boot = "boot-1"
         self.machine = A_MACHINE
         self._clock = itertools.count(1)
@@ -175,8 +179,18 @@ class InMemoryEdgeHost:
         if message and not is_whole(message):
             container.end(protocol.EXIT_NOT_DELIVERED)
             raise SecretsNeeded(f"{name} ended before its input arrived.")
+        if message:
+            self.messages.setdefault(name, []).append(message.partition(b"\n")[2])
         coming = self.outcomes.get(name)
         self._play(container, coming.pop(0) if coming else Outcome(result=success({})))
+
+    async def deliver(self, name: str, command: Sequence[str], message: bytes) -> bool:
+        """See `EdgeHost.deliver`."""
+        container = self.containers.get(name)
+        if container is None or container.status != "running" or not is_whole(message):
+            return False
+        self.delivered.setdefault(name, []).append(message.partition(b"\n")[2])
+        return True
 
     def _play(self, container: Container, outcome: Outcome) -> None:
         volume = self.volumes[container.spec.name]

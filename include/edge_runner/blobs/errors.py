@@ -12,7 +12,28 @@ from edge_runner.blobs.http import Response
 from edge_runner.protocol import StepError
 
 PASSING_STATUSES = frozenset({408, 429})
-SIGNATURE_CODES = frozenset({"AuthenticationFailed", "AuthorizationFailure"})
+BEHIND_RULES = "AuthorizationFailure"
+"""Azure's word for an address that the account's rules keep out, and Azurite's for a wrong signature."""
+SIGNATURE_CODES = frozenset({"AuthenticationFailed", BEHIND_RULES})
+REASONS = {
+    "ContainerNotFound": "it does not exist; correct `container` in the DAG file",
+    "ContainerBeingDeleted": "it is being deleted; create it again, deliver the data and clear the task",
+    "ResourceNotFound": "it has no such place; check the account in the host of the blob connection",
+    "AccountIsDisabled": "the account is disabled; enable it, or correct the blob connection",
+    "AuthorizationPermissionMismatch": "the signature does not allow this; put one with sp=rl into the blob "
+    "connection",
+    "AuthorizationResourceTypeMismatch": "the signature is not for containers and blobs; put one with srt=co "
+    "into the blob connection",
+    "AuthorizationServiceMismatch": "the signature is not for the blob service; put one with ss=b into the "
+    "blob connection",
+    "AuthorizationSourceIPMismatch": "the signature is for other addresses (sip); sign one without "
+    "sip, or for the address that the VM's requests come from",
+    "AuthorizationProtocolMismatch": "the signature does not allow https; put one with spr=https into the "
+    "blob connection",
+    "KeyBasedAuthenticationNotPermitted": "the account accepts no signature by key; allow shared key access, "
+    "or put a user delegation signature into the blob connection",
+}
+"""What is wrong, and what to do about it, by the service's error code."""
 
 
 class PassingTrouble(Exception):
@@ -29,13 +50,32 @@ class PassingTrouble(Exception):
         self.retry_after_s = retry_after_s
 
 
-def verdict_for(access: StoreAccess, response: Response, blob: str | None) -> StepError | PassingTrouble:
-    """Explain an answer other than 200.
+class SignatureRefused(Exception):
+    """An answer that another signature may not get.
+
+    Attributes:
+        sas: The one that was refused.
+        verdict: The error when there is no other one.
+        ended: Whether its time is over.
+    """
+
+    def __init__(self, sas: str, verdict: StepError, ended: bool) -> None:
+        super().__init__(str(verdict))
+        self.sas = sas
+        self.verdict = verdict
+        self.ended = ended
+
+
+def verdict_for(
+    access: StoreAccess, response: Response, blob: str | None, sas: str
+) -> StepError | PassingTrouble | SignatureRefused:
+    """Explain an answer other than that which was asked for.
 
     Args:
         access: The store that gave it.
         response: The answer.
         blob: Name of the blob that was asked for, None for a listing.
+        sas: The signature of the request.
     """
     code = response.headers.get("x-ms-error-code") or _code_in(bytes(response.body))
     if response.status >= 500 or response.status in PASSING_STATUSES:
@@ -44,6 +84,8 @@ def verdict_for(access: StoreAccess, response: Response, blob: str | None) -> St
         return _changed(access, blob)
     if blob is not None and response.status == 416:
         return corrupt(blob, "is shorter than the snapshot found it")
+    if response.status == 403 and (refused := refused_signature(access, response, code, sas)):
+        return refused
     return StepError("StoreRefused", _refusal(access, response, code))
 
 
@@ -98,42 +140,69 @@ def corrupt(blob: str, finding: str) -> StepError:
 
 
 def _refusal(access: StoreAccess, response: Response, code: str) -> str:
-    where = f"The blob store {access.endpoint} refuses the container {access.container}"
-    if code == "ContainerNotFound":
-        return f"{where}: it does not exist; correct `container` in the DAG file."
-    if code == "ContainerBeingDeleted":
-        return f"{where}: it is being deleted; create it again, deliver the data and clear the task."
     if response.status == 400 and code == "InvalidHeaderValue":
         return (
             f"The blob store {access.endpoint} refuses version {access.api_version} of the service; set "
             "api_version of the blob connection to one that it supports, such as 2019-02-02."
         )
-    if response.status == 403:
-        return f"{where}: {_reason_for_403(access, response, code)}"
-    return f"{where}: {response.status} {code}; look the code up in the Blob service's list of error codes."
+    unknown = f"{response.status} {code}; look the code up in the Blob service's list of error codes"
+    return f"{_where(access)}: {REASONS.get(code, unknown)}."
 
 
-def _reason_for_403(access: StoreAccess, response: Response, code: str) -> str:
-    fields = parse_qs(access.sas)
+def _where(access: StoreAccess) -> str:
+    return f"The blob store {access.endpoint} refuses the container {access.container}"
+
+
+def refused_signature(
+    access: StoreAccess, response: Response, code: str, sas: str
+) -> SignatureRefused | None:
+    """What is wrong with the signature itself; None when it is something else."""
+    fields = {name: values[0] for name, values in parse_qs(sas).items()}
     now = server_time(response)
-    if "se" in fields and now >= datetime.fromisoformat(fields["se"][0]):
-        return (
-            f"the signature expired at {fields['se'][0]}; clear the task, a new one is signed for each try."
+    end, start = (datetime.fromisoformat(fields[name]) if name in fields else now for name in ("se", "st"))
+    clocks = f"the store's clock says {_stamp(now)}, the VM's {_stamp(datetime.now(UTC))}"
+    if "se" in fields and now >= end:
+        return SignatureRefused(sas, _ended(access, fields["se"], clocks), ended=True)
+    if now < start:
+        reason = (
+            f"the signature is valid from {fields['st']} and {clocks}; correct the clock that is wrong, the "
+            "store's or the worker's"
         )
-    if "st" in fields and now < datetime.fromisoformat(fields["st"][0]):
-        return (
-            f"the signature is valid from {fields['st'][0]} and the store's clock says "
-            f"{now:%Y-%m-%dT%H:%M:%SZ}; correct the clock of the store or of the worker."
+        return SignatureRefused(sas, StepError("StoreRefused", f"{_where(access)}: {reason}."), ended=False)
+    if code not in SIGNATURE_CODES:
+        return None
+    if access.signature.was_accepted:
+        reason = (
+            "the account's key was changed; put the present one into the blob connection and clear the task"
         )
-    if code in SIGNATURE_CODES:
-        return (
-            f"the signature is wrong ({code}); put the account's present key into the blob connection, and "
-            "check that the container's name is right and that the store supports version "
-            f"{access.api_version}."
+    else:
+        reason = (
+            "the signature is wrong; put the account's present key into the blob connection, and check that "
+            f"the container's name is right and that the store supports version {fields.get('sv', '')}"
         )
-    return (
-        f"{code or 403}; the signature allows reading and listing, so check the account's own restrictions."
+    if code == BEHIND_RULES:
+        reason += "; or the account's network rules do not let the VM in"
+    verdict = StepError("StoreRefused", f"{_where(access)}: {reason} ({code}).")
+    return SignatureRefused(sas, verdict, ended=False)
+
+
+def _ended(access: StoreAccess, end: str, clocks: str) -> StepError:
+    """The error for a signature that is over: nobody has brought a new one, or the clocks differ."""
+    if access.signature.was_accepted:
+        return StepError(
+            "AccessExpired",
+            f"{_where(access)}: the signature ended at {end}, and no worker or triggerer has delivered a new "
+            "one; the next try brings one and goes on with what is staged already.",
+        )
+    return StepError(
+        "StoreRefused",
+        f"{_where(access)}: the signature expired at {end} and {clocks}; correct the clock that is wrong, "
+        "the store's or that of the worker which has signed it, and clear the task.",
     )
+
+
+def _stamp(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _code_in(body: bytes) -> str:

@@ -67,7 +67,11 @@ class Abandoned(Exception):
 
 
 class HttpClient:
-    """A pool of connections, safe to use from several threads; each request has one of its own."""
+    """A pool of connections, safe to use from several threads; each request has one of its own.
+
+    Attributes:
+        closed: Whether `close` was called.
+    """
 
     def __init__(self, ca_pem: str | None) -> None:
         """Prepare; nothing is sent yet.
@@ -77,7 +81,7 @@ class HttpClient:
         """
         self._ca_pem = ca_pem
         self._idle: LifoQueue[pycurl.Curl] = LifoQueue()
-        self._closed = False
+        self.closed = False
 
     def get(self, url: str, headers: Mapping[str, str], into: memoryview | None = None) -> Response:
         """Get a document.
@@ -107,7 +111,7 @@ class HttpClient:
 
     def close(self) -> None:
         """Close the connections; requests under way end with `Abandoned`."""
-        self._closed = True
+        self.closed = True
         while True:
             try:
                 self._idle.get_nowait().close()
@@ -123,13 +127,13 @@ class HttpClient:
         try:
             yield curl
         finally:
-            if self._closed:
+            if self.closed:
                 curl.close()
             else:
                 self._idle.put(curl)
 
     def _take_body(self, response: Response, into: memoryview | None, data: bytes) -> int | None:
-        if self._closed:
+        if self.closed:
             return WRITE_ABORTED
         start, response.received = response.received, response.received + len(data)
         if response.status not in OK_STATUSES:
@@ -142,7 +146,7 @@ class HttpClient:
         return None
 
     def _explained(self, error: pycurl.error, response: Response) -> Exception:
-        if self._closed:
+        if self.closed:
             return Abandoned()
         code, reason = cast("tuple[int, str]", error.args)
         if code in UNTRUSTED_CODES:

@@ -16,6 +16,7 @@ from urllib.parse import quote, urlencode
 from edge_runner.blobs.access import StoreAccess
 from edge_runner.blobs.errors import (
     PassingTrouble,
+    SignatureRefused,
     corrupt,
     server_time,
     untrusted_certificate,
@@ -23,6 +24,7 @@ from edge_runner.blobs.errors import (
 )
 from edge_runner.blobs.http import (
     OK_STATUSES,
+    Abandoned,
     HttpClient,
     Response,
     TransportError,
@@ -144,15 +146,40 @@ class BlobStore:
         blob: str | None,
         into: memoryview | None = None,
     ) -> Response:
-        parameters = urlencode(query, quote_via=quote)
-        signed = f"{url}?{parameters}&{self._access.sas}" if parameters else f"{url}?{self._access.sas}"
+        sas = self._access.signature.sas
+        signed = "?".join([url, "&".join(part for part in (urlencode(query, quote_via=quote), sas) if part)])
         sent = {"x-ms-version": self._access.api_version, "Accept-Encoding": "identity", **headers}
         response = self._http.get(signed, sent, into)
         if response.status not in OK_STATUSES:
-            raise verdict_for(self._access, response, blob)
+            raise verdict_for(self._access, response, blob, sas)
+        self._access.signature.accepted()
         return response
 
     def _with_retries(self, attempt: Callable[[], Value]) -> Value:
+        """The attempt's value, with another signature where the store refuses the one that there is."""
+        while True:
+            try:
+                return self._through_trouble(attempt)
+            except SignatureRefused as refused:
+                self._wait_for_another(refused)
+
+    def _wait_for_another(self, refused: SignatureRefused) -> None:
+        """Return when there is another signature.
+
+        Raises:
+            StepError: There is none.
+            Abandoned: The store was closed meanwhile.
+        """
+        signature = self._access.signature
+        replaced = signature.may_be_replaced(refused.sas, refused.ended) and signature.is_replaced(
+            refused.sas, lambda: self._http.closed
+        )
+        if self._http.closed:
+            raise Abandoned from None
+        if not replaced:
+            raise refused.verdict from None
+
+    def _through_trouble(self, attempt: Callable[[], Value]) -> Value:
         pause_s = self._retry.backoff_s
         for attempts_left in range(self._retry.attempts - 1, -1, -1):
             try:
@@ -170,8 +197,13 @@ class BlobStore:
             "StoreUnavailable",
             f"The blob store {self._access.endpoint} did not answer in {self._retry.attempts} tries "
             f"({reason}); the task is retried, so if this goes on, check the host in the site's blob "
-            "connection, the store and its network.",
+            f"connection, the store and its network{through(self._access.proxy)}.",
         )
+
+
+def through(proxy: str) -> str:
+    """What else to check of a store that is reached through a proxy."""
+    return f", and the proxy {proxy}, whose answers are in the forwarder's log on the VM" if proxy else ""
 
 
 def begins_at(response: Response, start: int) -> bool:

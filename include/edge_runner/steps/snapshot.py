@@ -46,7 +46,7 @@ def run(request: Mapping[str, Any], secrets: Mapping[str, str], dirs: Dirs) -> d
             `StoreRefused`.
     """
     container, selection = request["container"], Selection.of(request)
-    with closing(BlobStore(StoreAccess.of(request, secrets))) as store:
+    with closing(BlobStore(StoreAccess.of(request, secrets, dirs))) as store:
         manifest = make_manifest(container, collect(store, container, request["parts"], selection))
     data_digest = manifest.write(dirs.job / MANIFEST_NAME)
     blobs, size_bytes = len(manifest.blobs), manifest.size_bytes

@@ -42,7 +42,7 @@ def run(request: Mapping[str, Any], secrets: Mapping[str, str], dirs: Dirs) -> d
         StepError: kind `DataChanged`, `DataCorrupt`, `DiskFull`, `StoreUnavailable` or `StoreRefused`.
     """
     data_digest = request["data_digest"]
-    access = StoreAccess.of(request, secrets)
+    access = StoreAccess.of(request, secrets, dirs)
     blobs = read_manifest(dirs.inputs / "snapshot" / MANIFEST_NAME, data_digest)
     pins = {pin_of(access.endpoint, access.container, blob): blob for blob in blobs}
     cache = Cache(dirs.cache)

@@ -68,7 +68,7 @@ def run(request: Mapping[str, Any], secrets: Mapping[str, str], dirs: Dirs) -> d
         StepError: kind `PartitionEmpty` or `PartitionSkipped`, when the time is over; `StoreUnavailable`;
             `StoreRefused`.
     """
-    with closing(BlobStore(StoreAccess.of(request, secrets))) as store:
+    with closing(BlobStore(StoreAccess.of(request, secrets, dirs))) as store:
         arrival = wait_until_ready(store, request, Clock())
     return {"blobs": arrival.blobs, "size_bytes": arrival.size_bytes}
 

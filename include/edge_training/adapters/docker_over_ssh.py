@@ -8,8 +8,8 @@ forwarded on the same connection for as long as the question takes.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AbstractContextManager, aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import AbstractContextManager, aclosing, asynccontextmanager, suppress
 from http import HTTPStatus
 from pathlib import PurePosixPath
 from typing import IO, Any, cast
@@ -17,6 +17,8 @@ from typing import IO, Any, cast
 import aiodocker
 import aiohttp
 
+from edge_runner.frames import RECEIVED
+from edge_runner.protocol import CODE_DIR
 from edge_training.adapters import docker_config, docker_faults, site_facts
 from edge_training.adapters.docker_faults import ignored, translated
 from edge_training.adapters.shared_site import joined
@@ -37,6 +39,7 @@ from edge_training.ports.site_facts import SiteFacts
 STREAM_LIMITS = aiohttp.ClientTimeout(sock_connect=15)
 PROBE_LIMITS = aiohttp.ClientTimeout(total=10)
 DELIVERY_LIMIT_S = 120
+RENEWAL_LIMIT_S = 30
 CHUNK_BYTES = 2**18
 LOG_OPTIONS: dict[str, Any] = {"stdout": True, "stderr": True, "timestamps": True}
 
@@ -158,6 +161,17 @@ class DockerOverSsh:
             # A lost line ends the stream as an ended container does; only one of them can be asked.
             await self.inspect(name)
             raise SecretsNeeded(f"{name} ended before its input arrived; it has to be delivered again.")
+
+    async def deliver(self, name: str, command: Sequence[str], message: bytes) -> bool:
+        answer = None
+        with self._translated(), ignored(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT):
+            beside = await self._container(name).exec(command, stdin=True, workdir=CODE_DIR)
+            # The first is aiodocker's word for a stream whose connection is gone.
+            with suppress(AssertionError, TimeoutError):
+                async with asyncio.timeout(RENEWAL_LIMIT_S), beside.start() as stream:
+                    await stream.write_in(message)
+                    answer = await stream.read_out()
+        return answer is not None and answer.data.split() == [RECEIVED.encode()]
 
     async def wait(self, name: str) -> ContainerState:
         with self._translated():

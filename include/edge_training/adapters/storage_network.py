@@ -18,12 +18,11 @@ from aiodocker.networks import DockerNetwork
 import edge_runner
 from edge_training.adapters import docker_config
 from edge_training.identity import digest_of_json, labels
-from edge_training.ports.edge_host import JOB_USER_ID, BlobForward, Limits
+from edge_training.ports.edge_host import HOST_GATEWAY, JOB_USER_ID, BlobForward, Limits
 
 NETWORK = "edge-storage"
 FORWARDER_PREFIX = "edge-storage-"
 UPSTREAM_NAME = "blob-store.upstream"
-HOST_GATEWAY = "host-gateway"
 BRIDGE_TAKEN = "networks have same bridge name"
 NOT_CONNECTED = "is not connected to"
 NETWORK_LIMIT_S = 10.0
@@ -171,10 +170,11 @@ def forwarder_config(forward: BlobForward) -> dict[str, Any]:
     """The body of `containers/create` for the forwarder."""
     source = (Path(edge_runner.__file__).parent / "forwarder.py").read_text()
     dialled, extra_hosts = upstream(forward.address)
+    proxy = forward.proxy.removeprefix("http://")
     return {
         "Image": forward.image,
         "Entrypoint": [],
-        "Cmd": ["python3", "-c", source, str(forward.port), dialled, str(forward.port)],
+        "Cmd": ["python3", "-c", source, str(forward.port), f"{dialled}:{forward.port}", proxy],
         "User": f"{JOB_USER_ID}:{JOB_USER_ID}",
         "Labels": labels(role="storage-forwarder"),
         "HostConfig": docker_config.sandbox(FORWARDER_LIMITS)
@@ -190,6 +190,7 @@ def upstream(address: str) -> tuple[str, list[str]]:
     if address == HOST_GATEWAY:
         return UPSTREAM_NAME, [f"{UPSTREAM_NAME}:{HOST_GATEWAY}"]
     try:
-        return str(ipaddress.ip_address(address)), []
+        found = ipaddress.ip_address(address)
     except ValueError:
         return address, []
+    return f"[{found}]" if found.version == 6 else str(found), []

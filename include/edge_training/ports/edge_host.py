@@ -8,7 +8,7 @@ the connection until it is closed (`aclosing`).
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -17,6 +17,9 @@ from edge_training.ports.site_facts import FactsSource
 
 JOB_USER_ID = 65532
 """Numeric user and group of every container; `nonroot` of the distroless images."""
+
+HOST_GATEWAY = "host-gateway"
+"""Docker's word for the VM itself, where a forwarder dials it."""
 
 GPU_UUID = re.compile(r"GPU-[0-9A-Za-z-]+")
 
@@ -87,12 +90,14 @@ class BlobForward:
         address: What the forwarder dials for it: a name or address that the VM resolves, or
             `host-gateway` for the VM itself.
         image: The image the forwarder runs in; any with Python.
+        proxy: `http://host:port` of the proxy that it goes through; empty for none.
     """
 
     host: str
     port: int
     address: str
     image: str
+    proxy: str = ""
 
 
 @dataclass(frozen=True)
@@ -205,6 +210,13 @@ class EdgeHost(FactsSource, Protocol):
 
         Raises:
             SecretsNeeded: It ended before the message had arrived.
+        """
+
+    async def deliver(self, name: str, command: Sequence[str], message: bytes) -> bool:
+        """Run a command beside a running job, in its container and with `message` on standard input.
+
+        Returns:
+            Whether it has said that the message arrived; False too when the job does not run.
         """
 
     async def wait(self, name: str) -> ContainerState:

@@ -24,12 +24,14 @@ def job(run: PipelineRun, window: Window) -> EdgeJob:
             ]
         }
     )
+    grant = run.grant("l")
     return EdgeJob(
         step="snapshot",
         key=step_key("snapshot", attempt=run.owner.attempt),
         image=run.training_image,
         request=request,
-        secrets=store.read_access(run.project.container, TIME_LIMIT_S),
+        secrets=store.secrets(grant, TIME_LIMIT_S),
+        grant=grant,
         storage=store.forward(run.training_image),
         limits=run.limits,
         labels=run.labels,

@@ -60,12 +60,14 @@ def job(run: PipelineRun, data_digest: str, snapshot_job: str, policy: CachePoli
         "quota_bytes": policy.quota_bytes,
         "keep_s": policy.keep_days * SECONDS_PER_DAY,
     }
+    grant = run.grant("r")
     return EdgeJob(
         step="stage",
         key=step_key("stage", data_digest=data_digest),
         image=run.training_image,
         request=request,
-        secrets=store.read_access(run.project.container, TIME_LIMIT_S),
+        secrets=store.secrets(grant, TIME_LIMIT_S),
+        grant=grant,
         inputs={"snapshot": snapshot_job},
         mounts=(Mount(CACHE_VOLUME, CACHE_VOLUME_DIR, read_only=False),),
         storage=store.forward(run.training_image),

@@ -43,12 +43,14 @@ def job(
             "on_time_limit": on_time_limit,
         }
     )
+    grant = run.grant("l")
     return EdgeJob(
         step="wait",
         key=step_key("wait", attempt=run.owner.attempt),
         image=run.training_image,
         request=request,
-        secrets=store.read_access(run.project.container, time_limit_s),
+        secrets=store.secrets(grant, time_limit_s),
+        grant=grant,
         storage=store.forward(run.training_image),
         limits=run.limits,
         labels=run.labels,

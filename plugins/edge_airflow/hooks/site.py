@@ -15,12 +15,15 @@ from airflow.sdk import Connection
 from airflow.sdk.configuration import conf
 from asgiref.sync import sync_to_async
 
-from edge_airflow.hooks.fields import certificates, extra_of, required, text_of_file
+from edge_airflow.hooks.blob_connection import blob_store
+from edge_airflow.hooks.fields import extra_of, required, text_of_file
 from edge_airflow.hooks.lookups import LOOK_UP_ERRORS, ConnectionHook
-from edge_training.errors import BadRequest, SiteUnreachable
+from edge_training.errors import BadRequest, SecretsNeeded, SiteUnreachable
 from edge_training.ports.bookmarks import Bookmarks
 from edge_training.ports.edge_host import EdgeHost
-from edge_training.site import DEFAULT_API_VERSION, BlobStore, Site
+from edge_training.renewal import Sign
+from edge_training.sas import Grant
+from edge_training.site import Site
 
 if TYPE_CHECKING:
     from edge_training.adapters.ssh import SshTarget
@@ -95,6 +98,29 @@ class SiteHook(ConnectionHook):
             self._say_used_as_it_was(error)
         return await sync_to_async(engine)(self._target)
 
+    def signs(self, grant: Grant) -> Sign:
+        """Makes access to the blob store anew, on a worker, of what the connection says then."""
+
+        async def sign() -> dict[str, str]:
+            try:
+                return self.site().store.secrets(grant)
+            except LOOK_UP_ERRORS as error:
+                raise SecretsNeeded(str(error)) from None
+
+        return sign
+
+    def asigns(self, grant: Grant) -> Sign:
+        """Makes access to the blob store anew, in a trigger, of what the connection says then."""
+
+        async def sign() -> dict[str, str]:
+            try:
+                connection = await self.aget_connection(f"{self.site_name}_blob")
+            except LOOK_UP_ERRORS as error:
+                raise SecretsNeeded(str(error)) from None
+            return (await sync_to_async(blob_store)(connection)).secrets(grant)
+
+        return sign
+
     async def abookmarks(self) -> AbstractAsyncContextManager[Bookmarks]:
         """Where watches leave their places on the site that `aconnect` has found."""
         from edge_training.adapters import vm_bookmarks
@@ -134,21 +160,4 @@ def ssh_target(connection: Connection) -> SshTarget:
         host_key=required(connection, "host_key", extra.get("host_key")),
         docker_socket=extra.get("docker_socket") or DEFAULT_DOCKER_SOCKET,
         boot_id_path=extra.get("boot_id_path") or DEFAULT_BOOT_ID_PATH,
-    )
-
-
-def blob_store(connection: Connection) -> BlobStore:
-    """The blob store behind a connection.
-
-    Raises:
-        BadRequest: A field that is needed is missing, or one cannot be right.
-    """
-    extra = extra_of(connection)
-    return BlobStore(
-        endpoint=required(connection, "host", connection.host),
-        account=required(connection, "login", connection.login),
-        key=required(connection, "password", connection.password),
-        api_version=extra.get("api_version") or DEFAULT_API_VERSION,
-        ca_pem=certificates(connection, "ca_pem"),
-        forward_address=extra.get("forward_address") or "",
     )

@@ -20,6 +20,8 @@ from edge_training.ownership import Owner
 from edge_training.perseverance import Perseverance
 from edge_training.ports.edge_host import ContainerState, EdgeHost
 from edge_training.ports.tracking import RunStatus
+from edge_training.renewal import renewed
+from edge_training.sas import Grant
 
 T = TypeVar("T")
 BeforeStart = Callable[[EdgeHost], Awaitable[None]]
@@ -102,7 +104,7 @@ class Attempt:
         while True:
             await self.ensure_started(host, job, before_start)
             try:
-                return await self._follow(host)
+                return await self._follow(host, job.grant)
             except SecretsNeeded as error:
                 self._deliver_again(error)
 
@@ -120,11 +122,12 @@ class Attempt:
         stopper.join(self.limits.grace_s * 2)
         return sentences[0] if sentences else "The site takes long to stop it; maintain_site looks after it."
 
-    async def _follow(self, host: EdgeHost) -> None:
+    async def _follow(self, host: EdgeHost, grant: Grant | None) -> None:
+        sign = self.hook.signs(grant) if grant else None
         watch = watching.watch(
-            host, self.job_name, self.owner, self._cursor, Sink(self.log), self.limits.most_restarts
+            host, self.job_name, self.owner, self._cursor, Sink(self.log), self.limits.most_restarts, sign
         )
-        async with aclosing(watch):
+        async with renewed(host, self.job_name, sign, self.log.warning), aclosing(watch):
             async for cursor in watch:
                 self._cursor = cursor
                 self._perseverance.in_contact()

@@ -33,6 +33,7 @@ from edge_training.ownership import Owner
 from edge_training.ports.edge_host import DEFAULT_LIMITS, EdgeHost, Limits
 from edge_training.project import ModelProject
 from edge_training.run import PipelineRun
+from edge_training.sas import Grant
 
 UNFINISHED = ("running", "created")
 Lineage = dict[str, Any]
@@ -148,6 +149,14 @@ class EdgeJobOperator(DocumentedOperator):
         if self._attempt is not None:
             self.log.info("%s", self._attempt.give_up("its task was killed", "KILLED"))
 
+    def partition_of(self, context: Context) -> str:
+        """The run's partition key.
+
+        Raises:
+            BadRequest: It has none, or one that is no day.
+        """
+        return partitions.parse(context["dag_run"].partition_key).isoformat()
+
     def pipeline_run(self, context: Context) -> PipelineRun:
         """What all steps of this run share.
 
@@ -155,7 +164,7 @@ class EdgeJobOperator(DocumentedOperator):
             BadRequest: The run has no partition key, or one that is no day.
         """
         task = context["ti"]
-        partition = partitions.parse(context["dag_run"].partition_key).isoformat()
+        partition = self.partition_of(context)
         owner = Owner(
             SiteHook(self.site).deployment(),
             task.dag_id,
@@ -194,7 +203,7 @@ class EdgeJobOperator(DocumentedOperator):
         lineage = self.lineage(run, job)
         with self._attempting(run, job.name, lineage) as attempt:
             if deferrable and self._start(attempt, run, job) in UNFINISHED:
-                self._defer(attempt, lineage)
+                self._defer(attempt, lineage, job.grant)
             return self._run_to_end(attempt, run, job, lineage)
 
     @contextmanager
@@ -217,7 +226,7 @@ class EdgeJobOperator(DocumentedOperator):
             deadline=time.time() + max(timeout.total_seconds() - margin_s, 0.0) if timeout else None,
         )
 
-    def _defer(self, attempt: Attempt, lineage: Lineage) -> NoReturn:
+    def _defer(self, attempt: Attempt, lineage: Lineage, grant: Grant | None) -> NoReturn:
         limit, tracked = self.execution_timeout, attempt.tracked
         self.defer(
             trigger=EdgeJobTrigger(
@@ -227,6 +236,7 @@ class EdgeJobOperator(DocumentedOperator):
                 asdict(self._limits()),
                 asdict(tracked) if tracked else None,
                 lineage if self.end_from_trigger else None,
+                asdict(grant) if grant else None,
             ),
             method_name="resume",
             kwargs={"job_name": attempt.job_name, "lineage": lineage},

@@ -27,6 +27,8 @@ from edge_training.ownership import Owner
 from edge_training.perseverance import Perseverance
 from edge_training.ports.edge_host import EdgeHost
 from edge_training.ports.task_states import TaskStates
+from edge_training.renewal import renewed
+from edge_training.sas import Grant
 from edge_training.stages.reconcile import living, task_of
 
 SHORTEST_WATCH_S = 8.0
@@ -51,6 +53,7 @@ class EdgeJobTrigger(BaseTrigger):
         limits: What the watch puts up with, as a dict of `WatchLimits`.
         tracked: Where the job's metrics and its raw log go, as a dict of `Tracked`; None for nowhere.
         lineage: What the task hands on beside the job's value; None when a worker has to finish the task.
+        grant: What the job may do in the blob store, as a dict of `Grant`; its access is renewed.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class EdgeJobTrigger(BaseTrigger):
         limits: Mapping[str, Any],
         tracked: Mapping[str, Any] | None = None,
         lineage: Mapping[str, Any] | None = None,
+        grant: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow leaves this base class untyped
         self.site = site
@@ -69,6 +73,7 @@ class EdgeJobTrigger(BaseTrigger):
         self.limits = WatchLimits(**limits)
         self.tracked = Tracked(**tracked) if tracked else None
         self.lineage = dict(lineage) if lineage is not None else None
+        self.grant = Grant(**grant) if grant else None
         self.task_states: TaskStates = AirflowTaskStates()
         self.hand_on = hand_on
         self._hook = SiteHook(site)
@@ -84,6 +89,7 @@ class EdgeJobTrigger(BaseTrigger):
             "limits": asdict(self.limits),
             "tracked": asdict(self.tracked) if self.tracked else None,
             "lineage": self.lineage,
+            "grant": asdict(self.grant) if self.grant else None,
         }
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
@@ -140,11 +146,12 @@ class EdgeJobTrigger(BaseTrigger):
             self._perseverance.in_contact()
             if self._cursor is None:
                 self._cursor = await places.left(bookmarks, self.container, self.owner)
+            sign = self._hook.asigns(self.grant) if self.grant else None
             watch = watching.watch(
-                host, self.container, self.owner, self._cursor, sink, self.limits.most_restarts
+                host, self.container, self.owner, self._cursor, sink, self.limits.most_restarts, sign
             )
             kept = places.kept(bookmarks, self.container, self.owner, self._cursor_now, sink.line)
-            async with kept, aclosing(watch):
+            async with kept, renewed(host, self.container, sign, sink.line), aclosing(watch):
                 async for cursor in watch:
                     self._cursor = cursor
                     self._perseverance.in_contact()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -12,10 +13,11 @@ from typing import Any
 import pytest
 from azure.storage.blob import ContainerClient, ContentSettings
 
+from edge_runner.blobs.renewal import place
 from edge_runner.protocol import Dirs
 from edge_runner.steps import snapshot, stage, wait
 from edge_training.project import ModelProject, Ready
-from edge_training.sas import container_read_sas
+from edge_training.sas import Grant, read_sas
 from local_site import SiteInfo
 from local_site.flights import connect
 
@@ -54,12 +56,18 @@ class Box:
         values = {
             "account": self.site.blob_account,
             "key": self.site.blob_key,
-            "container": self.client.container_name,
+            "grant": Grant(self.client.container_name, "rl"),
             "version": self.site.blob_api_version,
             "now": datetime.now(UTC),
             "lifetime": timedelta(minutes=5),
         }
-        return {"sas": container_read_sas(**values | self.signature)}
+        return {"sas": read_sas(**values | self.signature)}
+
+    def let_access_be_over(self) -> None:
+        """Sign for a time that is over, now and when the step is brought another signature."""
+        self.signature.update(now=datetime.now(UTC) - timedelta(hours=2), lifetime=timedelta(minutes=50))
+        place(json.dumps(self.secrets()).encode(), self.dirs.code)
+        self.signature["lifetime"] = timedelta(hours=1)
 
     def request(self, **more: Any) -> dict[str, Any]:
         """What a step is told about the store, and more."""
@@ -68,6 +76,7 @@ class Box:
             "endpoint": self.site.blob_host_endpoint,
             "api_version": self.site.blob_api_version,
             "ca_pem": self.site.ca_file.read_text(),
+            "proxy": "",
             **self.access,
             **more,
         }
@@ -108,8 +117,14 @@ class Box:
 
 def open_box(site: SiteInfo, folder: Path, container: str) -> Box:
     """Directories of a run, and a client for a container."""
-    dirs = Dirs(job=folder / "job", data=folder / "data", cache=folder / "cache", inputs=folder / "inputs")
-    for path in (dirs.job, dirs.cache, dirs.inputs / "snapshot"):
+    dirs = Dirs(
+        job=folder / "job",
+        data=folder / "data",
+        cache=folder / "cache",
+        inputs=folder / "inputs",
+        code=folder / "code",
+    )
+    for path in (dirs.job, dirs.cache, dirs.inputs / "snapshot", dirs.code):
         path.mkdir(parents=True)
     client = connect(site.blob_host_endpoint, site.blob_account, site.blob_key, site.ca_file, container)
     return Box(site, client, dirs)

@@ -10,6 +10,7 @@ import pytest
 import urllib3
 
 from edge_runner.protocol import StepError
+from edge_training.sas import Grant
 
 HOST = "edgestore.blob.local.stackhub.test"
 
@@ -53,17 +54,40 @@ def test_signature_does_not_allow_to_change_anything(box, method):
     assert box.client.download_blob("a").readall() == b"abc"
 
 
+def test_each_step_does_its_work_with_what_it_is_granted_and_nothing_more(box):
+    box.put("day/a", b"abc")
+    may_list, may_read = (Grant(box.client.container_name, one) for one in "lr")
+    box.signature["grant"] = may_list
+    assert box.wait("day/")["blobs"] == 1
+    digest = box.snapshot(train="day/")["data_digest"]
+    with pytest.raises(StepError, match="the signature does not allow this; put one with sp=rl"):
+        box.stage(digest)
+    box.signature["grant"] = may_read
+    assert box.stage(digest)["downloaded_bytes"] == 3
+    with pytest.raises(StepError, match="the signature does not allow this"):
+        box.wait("day/")
+
+
+def test_container_that_is_not_there_is_told_from_one_that_is_refused(box):
+    there = box.client.container_name
+    box.access["container"] = "no-such-container"
+    box.signature["grant"] = Grant("no-such-container", "rl")
+    assert "it does not exist; correct `container` in the DAG file" in refusal(box).message
+    box.signature["grant"] = Grant(there, "rl")
+    assert "check that the container's name is right" in refusal(box).message
+
+
 def test_expired_signature_is_named_with_its_remedy(box):
-    box.signature.update(now=datetime.now(UTC) - timedelta(hours=2), lifetime=timedelta(hours=1))
+    box.let_access_be_over()
     error = refusal(box)
     assert error.kind == "StoreRefused"
     assert "the signature expired at" in error.message
-    assert "clear the task" in error.message
+    assert "correct the clock that is wrong" in error.message
 
 
 def test_signature_from_a_clock_that_is_ahead_is_named_with_its_remedy(box):
     box.signature["now"] = datetime.now(UTC) + timedelta(hours=1)
-    assert "correct the clock of the store or of the worker" in refusal(box).message
+    assert "correct the clock that is wrong, the store's or the worker's" in refusal(box).message
 
 
 def test_wrong_key_is_named_with_its_remedy(box):
@@ -74,7 +98,7 @@ def test_wrong_key_is_named_with_its_remedy(box):
 
 
 def test_signature_of_one_container_does_not_open_another(box, flights_box):
-    flights_box.signature["container"] = box.client.container_name
+    flights_box.signature["grant"] = Grant(box.client.container_name, "rl")
     assert refusal(flights_box).kind == "StoreRefused"
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from edge_runner.protocol import StepError
 from edge_training.project import Ready
+from edge_training.sas import Grant
 
 
 def test_prefix_without_blobs_is_named_when_the_time_is_over(box):
@@ -37,7 +38,7 @@ def test_blobs_must_be_older_than_the_wanted_quiet(box):
 
 
 def test_container_that_does_not_exist_is_named(box):
-    box.signature["container"] = box.access["container"] = "nowhere"
+    box.access["container"], box.signature["grant"] = "nowhere", Grant("nowhere", "l")
     with pytest.raises(StepError, match="container nowhere: it does not exist") as caught:
         box.wait("day=1/")
     assert caught.value.kind == "StoreRefused"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -15,12 +16,15 @@ from tests.fakes.task_states import InMemoryTaskStates
 from tests.jobs import NEXT_TRY, OTHER_RUN, OWNER, TRAINING_REQUEST
 from tests.real_host import Door, Engine, engine, real_host
 
+from edge_airflow.hooks.site import SiteHook
 from edge_airflow.time_limits import WatchLimits
 from edge_airflow.triggers.edge_job import EdgeJobTrigger
+from edge_training.errors import PartitionEmpty
 from edge_training.jobs import EdgeJob
 from edge_training.lifecycle import ensure_started
 from edge_training.outcomes import as_text, collect
 from edge_training.ownership import Owner
+from edge_training.sas import Grant
 from edge_training.stages.reconcile import task_of
 
 
@@ -199,3 +203,35 @@ async def test_a_container_killed_from_outside_goes_on_without_a_worker(site, jo
         assert await watching == [{}]
         assert "metrics" in await collect(host, made.name)
     assert behind.containers(made.name) == [made.name]
+
+
+async def test_an_interrupted_job_with_access_to_the_store_goes_on_without_a_worker(
+    site, behind, connect_through, monkeypatch
+):
+    """The trigger signs its access anew, of the connection."""
+    connect_through()
+    extra = {"ca_pem": site.ca_file.read_text(), "forward_address": site.blob_forward_address}
+    connection = {"conn_type": "wasb", "host": site.blob_endpoint, "login": site.blob_account}
+    connection |= {"password": site.blob_key, "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_EDGE_SITE_BLOB", json.dumps(connection))
+    store = SiteHook("edge_site").site().store
+    grant = Grant(site.blob_container, "l")
+    asked = {"prefixes": ["no/such/"], "partition": "day", "quiet_s": 0, "poll_s": 1, "time_limit_s": 6}
+    made = EdgeJob(
+        "wait",
+        uuid.uuid4().hex * 2,
+        site.training_image,
+        store.request(grant.container) | asked,
+        secrets=store.secrets(grant),
+        grant=grant,
+        storage=store.forward(site.training_image),
+    )
+    behind.names.append(made.name)
+    async with real_host(site) as host:
+        await ensure_started(host, made, OWNER)
+        behind.client.containers.get(made.name).kill()
+        watching = trigger(made)
+        watching.grant = grant
+        assert await events(watching) == [{}]
+        with pytest.raises(PartitionEmpty):  # it has listed the container to the end of its time
+            await collect(host, made.name)

@@ -183,6 +183,22 @@ async def test_an_interrupted_job_or_delivery_with_secrets_asks_for_a_worker(hos
         await watched(host, Said())
 
 
+async def test_an_interrupted_job_is_given_new_secrets_by_a_watcher_that_can_make_them(host):
+    secret = replace(PLAIN, secrets={"sas": "first"})
+    host.outcomes[PLAIN.name] = [Outcome(runs=True), Outcome(result=success({}))]
+    await ensure_started(host, secret, OWNER)
+    host.containers[PLAIN.name].end(KILLED)
+
+    async def sign():
+        return {"sas": "second"}
+
+    said = Said()
+    async for _ in watch(host, PLAIN.name, OWNER, START, said, 3, sign):
+        pass
+    assert host.messages[PLAIN.name] == [b'{"sas":"first"}', b'{"sas":"second"}']
+    assert "is started again (1 of at most 3)" in said.lines[0]
+
+
 async def test_what_the_connection_swallowed_at_the_end_is_fetched(host):
     """The stream ended early; the raw log is longer than what was seen."""
     await finished(host, *LINES[:3])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from urllib.parse import parse_qs
 
 import pytest
 from airflow.sdk import Connection
@@ -11,7 +12,8 @@ from tests.standins.certificates import certificates
 
 from edge_airflow.hooks.registries import ImageRegistryHook
 from edge_airflow.hooks.site import SiteHook, blob_store, ssh_target
-from edge_training.errors import BadRequest, SiteUnreachable
+from edge_training.errors import BadRequest, SecretsNeeded, SiteUnreachable
+from edge_training.sas import Grant
 
 VM = {"private_key": "PRIVATE", "host_key": "ssh-ed25519 AAAA", "docker_socket": "/run/docker.sock"}
 BLOB = {"api_version": "2019-07-07", "forward_address": "10.0.0.4"}
@@ -82,16 +84,32 @@ def test_the_blob_store_is_read_from_its_connection():
     assert "a2V5" not in repr(store)
 
 
-@pytest.mark.parametrize("field", ["host", "login", "password"])
-def test_a_blob_store_without_a_needed_field_is_refused(field):
-    with pytest.raises(BadRequest, match=f"edge_site_blob lacks {field}"):
-        blob_store(blob(BLOB, **{field: None}))
-
-
 def test_connections_are_found_by_the_sites_name(monkeypatch):
     monkeypatch.setenv("AIRFLOW_CONN_NORTH_BLOB", blob(BLOB).get_uri())
     site = SiteHook("north").site()
     assert (site.name, site.store.account) == ("north", "edgestore")
+
+
+async def test_access_is_signed_anew_of_what_the_connection_says_now(monkeypatch):
+    hook, grant = SiteHook("north"), Grant("data", "r")
+    for sign in (hook.signs(grant), hook.asigns(grant)):
+        for version in ("2019-07-07", "2019-02-02"):
+            monkeypatch.setenv("AIRFLOW_CONN_NORTH_BLOB", blob({"api_version": version}).get_uri())
+            assert parse_qs((await sign())["sas"])["sv"] == [version]
+
+
+@pytest.mark.parametrize("how", [SiteHook.signs, SiteHook.asigns])
+async def test_access_that_cannot_be_signed_says_why(how, monkeypatch, request):
+    sign = how(SiteHook("north"), Grant("data", "r"))
+    with pytest.raises(BadRequest, match="The connection north_blob is missing"):
+        await sign()
+    monkeypatch.setenv("AIRFLOW_CONN_NORTH_BLOB", blob({}, password=None).get_uri())
+    with pytest.raises(BadRequest, match="north_blob lacks password"):
+        await sign()
+    monkeypatch.delenv("AIRFLOW_CONN_NORTH_BLOB")
+    request.getfixturevalue("failing_backend")
+    with pytest.raises(SecretsNeeded, match="cannot look up the connection north_blob"):
+        await sign()
 
 
 async def connect_both_ways(hook: SiteHook) -> None:

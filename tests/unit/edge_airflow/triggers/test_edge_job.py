@@ -31,16 +31,17 @@ TRACKED = asdict(Tracked("edge_mlflow", "delay", "ab" * 32, {"site": "edge_site"
 
 @pytest.mark.parametrize("tracked", [None, TRACKED])
 @pytest.mark.parametrize("lineage", [None, {}, {"training_key": "ab" * 32}])
-def test_a_trigger_survives_its_serialization(tracked, lineage):
+@pytest.mark.parametrize("grant", [None, {"container": "data", "permissions": "l", "directory": ""}])
+def test_a_trigger_survives_its_serialization(tracked, lineage, grant):
     limits = asdict(WatchLimits(out_of_reach_s=60, deadline=1e9))
-    trigger = EdgeJobTrigger("edge_site", "edge-train-1", asdict(OWNER), limits, tracked, lineage)
+    trigger = EdgeJobTrigger("edge_site", "edge-train-1", asdict(OWNER), limits, tracked, lineage, grant)
     path, fields = trigger.serialize()
     module, _, name = path.rpartition(".")
     again = getattr(import_module(module), name)(**json.loads(json.dumps(fields)))
     assert again.serialize() == trigger.serialize()
     assert fields["owner"] == asdict(OWNER)
     assert fields["limits"] == limits
-    assert (fields["tracked"], fields["lineage"]) == (tracked, lineage)
+    assert (fields["tracked"], fields["lineage"], fields["grant"]) == (tracked, lineage, grant)
 
 
 def test_a_task_without_a_limit_may_take_for_ever():

@@ -141,7 +141,7 @@ def test_passing_trouble_in_the_midst_of_a_listing_is_retried(trouble):
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (error(403, "AuthenticationFailed"), "put the account's present key into the blob connection"),
+        (error(403, "AuthorizationPermissionMismatch"), "does not allow this; put one with sp=rl"),
         (error(404, "ContainerNotFound"), "does not exist; correct `container` in the DAG file"),
         (error(409, "ContainerBeingDeleted"), "it is being deleted; create it again, deliver the data"),
         (error(412, "ConditionNotMet"), "412 ConditionNotMet"),

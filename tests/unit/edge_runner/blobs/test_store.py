@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from tests.standins.blob_server import Answer, scripted_server
 from tests.standins.certificates import certificates
@@ -9,9 +11,11 @@ from tests.standins.ranged_blobs import Trouble, ranged_blobs
 
 from edge_runner.blobs.access import StoreAccess
 from edge_runner.blobs.http import Abandoned
+from edge_runner.blobs.signature import Signature
 from edge_runner.blobs.store import BlobStore, RetryPolicy
 from edge_runner.protocol import StepError
 
+NOWHERE = Path("/nowhere/at/all")
 SAS = "sv=2019-02-02&sr=c&sp=rl&st=2013-01-01T00:00:00Z&se=2013-01-02T00:00:00Z&spr=https&sig=SECRET"
 DURING = {"Date": "Tue, 01 Jan 2013 12:00:00 GMT"}
 
@@ -38,7 +42,7 @@ def store_on(server, pauses=None, **changes):
     values = {
         "endpoint": server.endpoint,
         "container": "box",
-        "sas": SAS,
+        "signature": Signature(SAS, NOWHERE, NOWHERE),
         "api_version": "2019-02-02",
         "ca_pem": certificates().ca_file.read_text(),
     }
@@ -201,6 +205,12 @@ def test_listing_that_is_cut_off_is_asked_for_again():
         assert [blob.name for blob in list_all(store_on(server))] == ["a"]
 
 
+def test_proxy_is_named_when_the_store_cannot_be_reached_through_it():
+    with scripted_server(error(500, "InternalError")) as server, pytest.raises(StepError) as caught:
+        read(store_on(server, proxy="http://proxy.test:3128"))
+    assert "the store and its network, and the proxy http://proxy.test:3128, whose" in caught.value.message
+
+
 def test_store_that_never_answers_well_is_unavailable():
     pauses = []
     with scripted_server(error(500, "InternalError")) as server, pytest.raises(StepError) as caught:
@@ -244,13 +254,21 @@ def test_store_that_is_not_there_is_unavailable():
             "StoreRefused",
             "put the account's present key into the blob connection",
         ),
-        (error(403, "AuthorizationPermissionMismatch"), "StoreRefused", "AuthorizationPermissionMismatch"),
-        (error(409, "BlobArchived"), "StoreRefused", "409 BlobArchived"),
         (
-            error(403, "AuthenticationFailed", Date="Wed, 02 Jan 2013 00:00:00 GMT"),
+            error(403, "AuthorizationFailure"),
             "StoreRefused",
-            "expired at 2013-01-02T00:00:00Z; clear the task",
+            "the account's network rules do not let the VM in",
         ),
+        (
+            error(403, "AuthorizationPermissionMismatch"),
+            "StoreRefused",
+            "does not allow this; put one with sp=rl",
+        ),
+        (error(403, "AuthorizationSourceIPMismatch"), "StoreRefused", "for other addresses (sip)"),
+        (error(403, "KeyBasedAuthenticationNotPermitted"), "StoreRefused", "allow shared key access"),
+        (error(403, "AccountIsDisabled"), "StoreRefused", "the account is disabled"),
+        (error(404, "ResourceNotFound"), "StoreRefused", "check the account in the host"),
+        (error(409, "BlobArchived"), "StoreRefused", "409 BlobArchived"),
         (
             error(403, "AuthenticationFailed", Date="Mon, 31 Dec 2012 23:59:59 GMT"),
             "StoreRefused",
@@ -292,7 +310,9 @@ def test_certificate_of_an_unknown_authority_is_refused_at_once():
 
 
 def test_endpoint_without_tls_is_refused_before_the_signature_is_sent():
-    access = StoreAccess("http://127.0.0.1:9/account", "box", SAS, "2019-02-02", None)
+    access = StoreAccess(
+        "http://127.0.0.1:9/account", "box", Signature(SAS, NOWHERE, NOWHERE), "2019-02-02", None
+    )
     with pytest.raises(StepError, match="must start with https") as caught:
         BlobStore(access)
     assert caught.value.kind == "StoreRefused"

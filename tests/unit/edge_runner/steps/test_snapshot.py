@@ -164,7 +164,7 @@ def test_the_manifest_is_written_and_its_digest_handed_on(dirs):
 
 
 @pytest.mark.parametrize(
-    "last", [error(403, "AuthenticationFailed"), listing("day=1/a", marker="2"), listing("day=1/../b")]
+    "last", [error(403, "AccountIsDisabled"), listing("day=1/a", marker="2"), listing("day=1/../b")]
 )
 def test_a_listing_that_does_not_come_to_a_good_end_leaves_no_manifest(dirs, last):
     with scripted_server(listing("day=1/a", marker="2"), last) as server, pytest.raises(StepError):

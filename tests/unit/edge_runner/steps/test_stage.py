@@ -216,7 +216,7 @@ def test_trouble_that_passes_is_waited_for(staged, trouble):
 @pytest.mark.parametrize(
     ("trouble", "kind", "words"),
     [
-        (Trouble(403, "AuthenticationFailed"), "StoreRefused", "put the account's present key into"),
+        (Trouble(403, "AccountIsDisabled"), "StoreRefused", "the account is disabled"),
         (Trouble(404, "ContainerNotFound"), "StoreRefused", "it does not exist"),
         (Trouble(409, "BlobArchived"), "StoreRefused", "409 BlobArchived"),
         (Trouble(400, "InvalidHeaderValue"), "StoreRefused", "refuses version 2019-02-02"),

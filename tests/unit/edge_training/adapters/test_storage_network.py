@@ -16,7 +16,7 @@ FORWARD = BlobForward("store.blob.local.test", 443, "10.0.0.4", "runtime@sha256:
     ("address", "dialled", "hosts"),
     [
         ("10.0.0.4", "10.0.0.4", []),
-        ("fd00::4", "fd00::4", []),
+        ("fd00::4", "[fd00::4]", []),
         ("store.blob.local.test", "store.blob.local.test", []),
         ("host-gateway", "blob-store.upstream", ["blob-store.upstream:host-gateway"]),
     ],
@@ -28,13 +28,21 @@ def test_what_is_dialled_and_the_hosts_line_it_needs(address, dialled, hosts):
 def test_the_forwarder_listens_where_the_endpoint_is_and_dials_one_address():
     config = forwarder_config(FORWARD)
     assert config["Cmd"][:2] == ["python3", "-c"]
-    assert config["Cmd"][3:] == ["443", "10.0.0.4", "443"]
+    assert config["Cmd"][3:] == ["443", "10.0.0.4:443", ""]
     assert config["HostConfig"]["CapDrop"] == ["ALL"]
     assert config["HostConfig"]["RestartPolicy"] == {"Name": "unless-stopped"}
     assert config["HostConfig"]["LogConfig"]["Config"] == {"max-size": "10m", "max-file": "3"}
 
 
-@pytest.mark.parametrize("change", [{"host": "other.test"}, {"port": 8443}, {"address": "10.0.0.5"}])
+def test_the_forwarder_asks_the_proxy_that_the_connection_names():
+    config = forwarder_config(replace(FORWARD, proxy="http://proxy.test:3128"))
+    assert config["Cmd"][3:] == ["443", "10.0.0.4:443", "proxy.test:3128"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"host": "other.test"}, {"port": 8443}, {"address": "10.0.0.5"}, {"proxy": "http://proxy.test:3128"}],
+)
 def test_another_store_gets_a_forwarder_of_its_own(change):
     assert forwarder_name(replace(FORWARD, **change)) != forwarder_name(FORWARD)
     assert forwarder_name(replace(FORWARD)) == forwarder_name(FORWARD)

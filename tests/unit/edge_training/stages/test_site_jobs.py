@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import replace
+from urllib.parse import parse_qs
 
 import pytest
 from tests.jobs import NEXT_TRY, OTHER_RUN, OWNER
@@ -13,8 +14,9 @@ from edge_training.errors import BadRequest
 from edge_training.partitions import Window
 from edge_training.project import Drift, Gate, ModelProject, Ready
 from edge_training.run import PipelineRun
+from edge_training.sas import Grant
 from edge_training.site import BlobStore, Site
-from edge_training.stages import evaluate, snapshot, stage, train, validate, verify, wait
+from edge_training.stages import evaluate, probe, snapshot, stage, train, validate, verify, wait
 from edge_training.stages.stage import CachePolicy
 
 IMAGE = f"host/edge/training@sha256:{'1' * 64}"
@@ -79,6 +81,31 @@ def test_only_the_steps_before_the_data_is_staged_reach_the_store(run, step, rea
     assert (job.storage is not None) is reaches_store
     assert (set(job.secrets) == {"sas"}) is reaches_store
     assert job.labels == {"partition": "2013-02-01"}
+
+
+@pytest.mark.parametrize(("step", "permissions"), [("wait", "l"), ("snapshot", "l"), ("stage", "r")])
+def test_each_step_may_do_in_the_store_what_it_needs_and_no_more(run, step, permissions):
+    job = jobs(run)[step]
+    assert job.grant == Grant("flights", permissions)
+    assert parse_qs(job.secrets["sas"])["sp"] == [permissions]
+
+
+def test_a_probe_asks_with_what_a_pipelines_steps_may_do_and_asks_anew_at_every_try(run):
+    asked, again = probe.job(run), probe.job(replace(run, owner=NEXT_TRY))
+    assert asked.grant == Grant("flights", "rl")
+    assert asked.storage == jobs(run)["stage"].storage
+    assert asked.name != again.name
+
+
+def test_where_the_account_has_directories_a_step_sees_that_of_the_data_only(run):
+    store = replace(run.site.store, hierarchical_namespace=True, api_version="2020-02-10")
+    project = replace(run.project, prefix="raw/date={partition}/")
+    narrowed = replace(run, site=Site("edge_site", store), project=project)
+    assert {step: job.grant.directory for step, job in jobs(narrowed).items() if job.grant} == {
+        "wait": "raw",
+        "snapshot": "raw",
+        "stage": "raw",
+    }
 
 
 def test_the_window_and_the_partition_are_waited_for(run):
