@@ -32,7 +32,7 @@ def order(dag) -> list[str]:
 
 def test_every_dag_file_parses(dag_bag):
     assert dag_bag.import_errors == {}
-    assert set(dag_bag.dags) == {"train_flight_delay", "deploy_flight_delay", "maintain_site"}
+    assert set(dag_bag.dags) == {"train_flight_delay", "deploy_flight_delay", "maintain_site", "probe_site"}
 
 
 def test_the_tasks_stand_in_the_order_of_the_table(training, deployment):
