@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 from airflow.triggers.base import TaskSuccessEvent
@@ -24,6 +25,7 @@ from edge_training.jobs import EdgeJob
 from edge_training.lifecycle import ensure_started
 from edge_training.outcomes import as_text, collect
 from edge_training.ownership import Owner
+from edge_training.project import ModelProject
 from edge_training.sas import Grant
 from edge_training.stages.reconcile import task_of
 
@@ -216,7 +218,9 @@ async def test_an_interrupted_job_with_access_to_the_store_goes_on_without_a_wor
     monkeypatch.setenv("AIRFLOW_CONN_EDGE_SITE_BLOB", json.dumps(connection))
     store = SiteHook("edge_site").site().store
     grant = Grant(site.blob_container, "l")
-    asked = {"prefixes": ["no/such/"], "partition": "day", "quiet_s": 0, "poll_s": 1, "time_limit_s": 6}
+    asked = ModelProject("delay", Path(), grant.container, "{partition}/").selection()
+    asked |= {"prefixes": ["no/such/"], "partition": "day", "poll_s": 1, "time_limit_s": 6}
+    asked |= {"on_time_limit": "fail"}
     made = EdgeJob(
         "wait",
         uuid.uuid4().hex * 2,

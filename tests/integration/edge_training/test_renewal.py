@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from azure.storage.blob import ContainerClient
@@ -20,6 +21,7 @@ from edge_training.adapters.storage_network import forwarder_name
 from edge_training.jobs import EdgeJob
 from edge_training.lifecycle import ensure_started
 from edge_training.outcomes import collect
+from edge_training.project import ModelProject, Ready
 from edge_training.renewal import renewed
 from edge_training.sas import Grant
 from edge_training.site import BlobStore
@@ -76,7 +78,9 @@ class Waiting:
 def waiting_job(site: SiteInfo, store: BlobStore, container: str) -> EdgeJob:
     """A job that waits for a blob under `day/`."""
     grant = Grant(container, "l")
-    request = {"prefixes": ["day/"], "partition": "day", "quiet_s": 0, "poll_s": 0.5, "time_limit_s": 120}
+    request = ModelProject("delay", Path(), container, "{partition}/", ready=Ready()).selection()
+    request |= {"prefixes": ["day/"], "partition": "day", "poll_s": 0.5, "time_limit_s": 120}
+    request |= {"on_time_limit": "fail"}
     return EdgeJob(
         "wait",
         uuid.uuid4().hex * 2,
