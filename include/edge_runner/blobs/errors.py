@@ -42,12 +42,14 @@ class PassingTrouble(Exception):
     Attributes:
         reason: Status and error code.
         retry_after_s: Pause that the store asked for, 0 if none.
+        has_helped: Whether it has brought a part of what was asked for.
     """
 
-    def __init__(self, reason: str, retry_after_s: float) -> None:
+    def __init__(self, reason: str, retry_after_s: float, *, has_helped: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.retry_after_s = retry_after_s
+        self.has_helped = has_helped
 
 
 class SignatureRefused(Exception):

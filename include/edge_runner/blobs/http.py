@@ -7,12 +7,11 @@ reads the environment: not proxies, not certificate bundles.
 from __future__ import annotations
 
 import ssl
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from queue import Empty, LifoQueue
-from typing import cast
+from typing import Generic, TypeVar, cast
 
 import pycurl
 
@@ -20,12 +19,14 @@ CONNECT_TIMEOUT_S = 10
 STALLED_AFTER_S = 60
 STALLED_BELOW_BYTES_PER_S = 1024
 """An answer that is slower than this for so long is given up and asked for again."""
+NO_SOCKET_PAUSE_S = 0.005
+"""While a name is looked up there is no socket to wait for."""
 RECEIVE_BUFFER_BYTES = 512 * 1024
 MAX_ERROR_BYTES = 64 * 1024
 OK_STATUSES = (200, 206)
 UNTRUSTED_CODES = (pycurl.E_PEER_FAILED_VERIFICATION, pycurl.E_SSL_CACERT_BADFILE, pycurl.E_SSL_ISSUER_ERROR)
-WRITE_ABORTED = -1
-"""What a callback returns to make libcurl give a transfer up."""
+
+Key = TypeVar("Key")
 
 
 @dataclass
@@ -62,16 +63,11 @@ class UntrustedCertificate(Exception):
     """The server's certificate is of no trusted authority, or of another host."""
 
 
-class Abandoned(Exception):
-    """The client was closed while an answer arrived."""
+Answer = Response | TransportError | UntrustedCertificate
 
 
 class HttpClient:
-    """A pool of connections, safe to use from several threads; each request has one of its own.
-
-    Attributes:
-        closed: Whether `close` was called.
-    """
+    """One request after the other, over a kept-alive connection."""
 
     def __init__(self, ca_pem: str | None) -> None:
         """Prepare; nothing is sent yet.
@@ -79,62 +75,117 @@ class HttpClient:
         Args:
             ca_pem: The only certificates that are trusted; None means the system's.
         """
-        self._ca_pem = ca_pem
-        self._idle: LifoQueue[pycurl.Curl] = LifoQueue()
-        self.closed = False
+        self._curl = new_connection(ca_pem)
 
-    def get(self, url: str, headers: Mapping[str, str], into: memoryview | None = None) -> Response:
-        """Get a document.
-
-        Args:
-            url: What to get.
-            headers: Of the request.
-            into: Where the body of a 200 or 206 goes; what is beyond its end is dropped, and counted, so that
-                too long a body can be told. None keeps the body in the response.
+    def get(self, url: str, headers: Mapping[str, str]) -> Response:
+        """Get a document into memory.
 
         Raises:
             TransportError: No whole answer arrived.
             UntrustedCertificate: The server is not who it should be.
-            Abandoned: `close` was called meanwhile.
         """
         response = Response()
-        with self._connection() as curl:
-            curl.setopt(pycurl.URL, url)
-            curl.setopt(pycurl.HTTPHEADER, [f"{name}: {value}" for name, value in headers.items()])
-            curl.setopt(pycurl.HEADERFUNCTION, lambda line: take_header(response, line))
-            curl.setopt(pycurl.WRITEFUNCTION, lambda data: self._take_body(response, into, data))
-            try:
-                curl.perform()
-            except pycurl.error as error:
-                raise self._explained(error, response) from None
+        ask_for(self._curl, url, headers, response, None)
+        try:
+            self._curl.perform()
+        except pycurl.error as error:
+            raise explained(*cast("tuple[int, str]", error.args), response) from None
         return response
 
     def close(self) -> None:
-        """Close the connections; requests under way end with `Abandoned`."""
-        self.closed = True
-        while True:
-            try:
-                self._idle.get_nowait().close()
-            except Empty:
-                return
+        """Close the connection."""
+        self._curl.close()
 
-    @contextmanager
-    def _connection(self) -> Iterator[pycurl.Curl]:
-        try:
-            curl = self._idle.get_nowait()
-        except Empty:
-            curl = new_connection(self._ca_pem)
-        try:
-            yield curl
-        finally:
-            if self.closed:
-                curl.close()
-            else:
-                self._idle.put(curl)
 
-    def _take_body(self, response: Response, into: memoryview | None, data: bytes) -> int | None:
-        if self.closed:
-            return WRITE_ABORTED
+class ParallelHttpClient(Generic[Key]):
+    """Many requests at once in one thread, over as many kept-alive connections.
+
+    One thread, because libcurl hands a body over in pieces of 16 KiB, and threads would wait for each other's
+    interpreter lock at each of them.
+    """
+
+    def __init__(self, ca_pem: str | None, connections: int) -> None:
+        """Prepare; nothing is sent yet.
+
+        Args:
+            ca_pem: The only certificates that are trusted; None means the system's.
+            connections: Most requests at the same time.
+        """
+        self._multi = pycurl.CurlMulti()
+        self._multi.setopt(pycurl.M_MAXCONNECTS, connections)
+        self._idle = [new_connection(ca_pem) for _ in range(connections)]
+        self._busy: dict[pycurl.Curl, tuple[Key, Response]] = {}
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more request can be made now."""
+        return bool(self._idle)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether an answer is still to come."""
+        return bool(self._busy)
+
+    def ask(self, key: Key, url: str, headers: Mapping[str, str], into: memoryview) -> None:
+        """Begin a request.
+
+        Args:
+            key: What `answers` gives back with the answer.
+            url: What to get.
+            headers: Of the request.
+            into: Where the body of a 200 or 206 goes; what is beyond its end is dropped, and counted, so that
+                too long a body can be told.
+        """
+        curl, response = self._idle.pop(), Response()
+        ask_for(curl, url, headers, response, into)
+        self._busy[curl] = key, response
+        self._multi.add_handle(curl)
+
+    def answers(self, patience_s: float) -> Iterator[tuple[Key, Answer]]:
+        """Wait for something to happen and give the answers that are complete, or broken, by then."""
+        self._multi.perform()
+        done = self._completed()
+        if not done and self._busy:
+            due_ms = self._multi.timeout()
+            if self._multi.select(patience_s if due_ms < 0 else min(patience_s, due_ms / 1000)) < 0:
+                time.sleep(NO_SOCKET_PAUSE_S)
+            self._multi.perform()
+            done = self._completed()
+        yield from done
+
+    def _completed(self) -> list[tuple[Key, Answer]]:
+        done: list[tuple[Key, Answer]] = []
+        left = 1
+        while left:
+            left, well, badly = self._multi.info_read()
+            done += map(self._taken, well)
+            for curl, code, reason in badly:
+                key, response = self._taken(curl)
+                done.append((key, explained(code, reason, response)))
+        return done
+
+    def close(self) -> None:
+        """Break off what is under way and close the connections."""
+        for curl in self._busy:
+            self._multi.remove_handle(curl)
+        for curl in [*self._idle, *self._busy]:
+            curl.close()
+        self._multi.close()
+
+    def _taken(self, curl: pycurl.Curl) -> tuple[Key, Response]:
+        self._multi.remove_handle(curl)
+        self._idle.append(curl)
+        return self._busy.pop(curl)
+
+
+def ask_for(
+    curl: pycurl.Curl, url: str, headers: Mapping[str, str], response: Response, into: memoryview | None
+) -> None:
+    """Make a connection ready for a request, whose answer goes into the response, and its body into memory
+    if there is some for it.
+    """
+
+    def take_body(data: bytes) -> None:
         start, response.received = response.received, response.received + len(data)
         if response.status not in OK_STATUSES:
             response.body += data[: max(0, MAX_ERROR_BYTES - start)]
@@ -143,15 +194,16 @@ class HttpClient:
         else:
             room = into[start : response.received]
             room[:] = data[: len(room)]
-        return None
 
-    def _explained(self, error: pycurl.error, response: Response) -> Exception:
-        if self.closed:
-            return Abandoned()
-        code, reason = cast("tuple[int, str]", error.args)
-        if code in UNTRUSTED_CODES:
-            return UntrustedCertificate()
-        return TransportError(reason, response)
+    curl.setopt(pycurl.URL, url)
+    curl.setopt(pycurl.HTTPHEADER, [f"{name}: {value}" for name, value in headers.items()])
+    curl.setopt(pycurl.HEADERFUNCTION, lambda line: take_header(response, line))
+    curl.setopt(pycurl.WRITEFUNCTION, take_body)
+
+
+def explained(code: int, reason: str, response: Response) -> TransportError | UntrustedCertificate:
+    """What a failure of libcurl means."""
+    return UntrustedCertificate() if code in UNTRUSTED_CODES else TransportError(reason, response)
 
 
 def new_connection(ca_pem: str | None) -> pycurl.Curl:

@@ -37,7 +37,7 @@ class Waiting:
 
 @dataclass
 class Signature:
-    """The signature in use, for all threads of a step.
+    """The signature in use.
 
     Attributes:
         first: The query string that came with the start; never printed.
@@ -83,12 +83,11 @@ class Signature:
         """
         return self.was_accepted or (ended and refused == self.first)
 
-    def is_replaced(self, refused: str, is_over: Callable[[], bool]) -> bool:
+    def is_replaced(self, refused: str) -> bool:
         """Wait until there is another signature than one that the store refuses.
 
         Args:
             refused: The query string that was refused.
-            is_over: Tells that nobody needs one any more.
 
         Returns:
             False when there is none, and the step has to end.
@@ -98,7 +97,7 @@ class Signature:
             print("The blob store no longer accepts the signature; a new one is waited for.", flush=True)
         give_up_s = self._refused_s + self.waiting.patience_s
         try:
-            while self.sas == refused and self.waiting.now_s() < give_up_s and not is_over():
+            while self.sas == refused and self.waiting.now_s() < give_up_s:
                 self.wanted_file.touch()
                 self.waiting.sleep(LOOK_EVERY_S)
         finally:

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, field
 from urllib.parse import quote, urlencode
 
 from edge_runner.blobs.access import StoreAccess
@@ -24,7 +23,7 @@ from edge_runner.blobs.errors import (
 )
 from edge_runner.blobs.http import (
     OK_STATUSES,
-    Abandoned,
+    Answer,
     HttpClient,
     Response,
     TransportError,
@@ -34,8 +33,8 @@ from edge_runner.blobs.listing import Page, follow, parse_listing
 from edge_runner.protocol import StepError
 
 MAX_BACKOFF_S = 30.0
-
-Value = TypeVar("Value")
+TryError = PassingTrouble | SignatureRefused | TransportError | UntrustedCertificate
+"""What ends a try, and not the request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +52,91 @@ class RetryPolicy:
     sleep: Callable[[float], None] = time.sleep
 
 
+class Retries:
+    """The tries of one request."""
+
+    def __init__(self, access: StoreAccess, policy: RetryPolicy) -> None:
+        self._access = access
+        self._policy = policy
+        self._failures = 0
+
+    def pause_s(self, error: TryError) -> float:
+        """How long to wait after a try that failed; one that has brought something begins the count anew.
+
+        A signature that is refused is waited for here until there is another one.
+
+        Raises:
+            StepError: The next try cannot help: kind `StoreUnavailable`, `StoreRefused` or `AccessExpired`.
+        """
+        match error:
+            case UntrustedCertificate():
+                raise untrusted_certificate(self._access) from error
+            case SignatureRefused():
+                self._wait_for_another(error)
+                return 0.0
+            case PassingTrouble(has_helped=True):
+                self._failures = 0
+                return 0.0
+        self._failures += 1
+        if self._failures >= self._policy.attempts:
+            raise StepError(
+                "StoreUnavailable",
+                f"The blob store {self._access.endpoint} did not answer in {self._policy.attempts} tries "
+                f"({error}); the task is retried, so if this goes on, check the host in the site's blob "
+                f"connection, the store and its network{through(self._access.proxy)}.",
+            )
+        asked_s = error.retry_after_s if isinstance(error, PassingTrouble) else 0.0
+        backoff_s = self._policy.backoff_s * float(2 ** (self._failures - 1))
+        return min(max(backoff_s, asked_s), MAX_BACKOFF_S)
+
+    def _wait_for_another(self, refused: SignatureRefused) -> None:
+        signature = self._access.signature
+        if not signature.may_be_replaced(refused.sas, refused.ended) or not signature.is_replaced(
+            refused.sas
+        ):
+            raise refused.verdict from None
+
+
+@dataclass(eq=False)
+class Part:
+    """A part of a blob that must still have a given ETag.
+
+    Attributes:
+        target: Where the bytes go; its length is how many.
+        name: Blob name.
+        etag: Entity tag without quotes.
+        size: Length of the whole blob in bytes.
+        offset: Where in the blob the part begins.
+        had: Bytes that have arrived.
+        sas: The signature that the part was asked for with last.
+    """
+
+    target: memoryview
+    name: str
+    etag: str
+    size: int
+    offset: int = 0
+    had: int = field(default=0, init=False)
+    sas: str = field(default="", init=False, repr=False)
+
+    @property
+    def start(self) -> int:
+        """Where in the blob the missing bytes begin."""
+        return self.offset + self.had
+
+    @property
+    def missing(self) -> memoryview:
+        """Where the missing bytes go."""
+        return self.target[self.had :]
+
+
 class BlobStore:
-    """A read-only view of one container; safe to use from several threads."""
+    """A read-only view of one container.
+
+    Attributes:
+        access: Where it is.
+        retry: What to do about trouble that can pass.
+    """
 
     def __init__(self, access: StoreAccess, retry: RetryPolicy = RetryPolicy()) -> None:
         """Prepare the connections; nothing is sent yet.
@@ -71,8 +153,8 @@ class BlobStore:
                 "StoreRefused",
                 f"The endpoint {access.endpoint} must start with https://; correct the blob connection.",
             )
-        self._access = access
-        self._retry = retry
+        self.access = access
+        self.retry = retry
         self._container_url = f"{access.endpoint.rstrip('/')}/{quote(access.container)}"
         self._http = HttpClient(access.ca_pem)
 
@@ -82,123 +164,62 @@ class BlobStore:
         Raises:
             StepError: kind `StoreUnavailable` or `StoreRefused`.
         """
-        return follow(lambda marker: self._list_page(prefix, marker), self._access.container)
+        return follow(lambda marker: self._list_page(prefix, marker), self.access.container)
 
-    def read_into(self, target: memoryview, name: str, etag: str, size: int, offset: int = 0) -> None:
-        """Read a part of a blob that must still have a given ETag; a broken connection costs only what it had
-        not brought yet.
+    def request_for(self, part: Part) -> tuple[str, dict[str, str]]:
+        """URL and headers that ask for the missing bytes of a part."""
+        headers = {"If-Match": f'"{part.etag}"'}
+        if len(part.missing) < part.size:
+            headers["Range"] = f"bytes={part.start}-{part.start + len(part.missing) - 1}"
+        part.sas = self.access.signature.sas
+        return f"{self._container_url}/{quote(part.name, safe='/~')}?{part.sas}", self._headers(headers)
 
-        Args:
-            target: Where the bytes go; its length is how many.
-            name: Blob name.
-            etag: Entity tag without quotes.
-            size: Length of the whole blob in bytes.
-            offset: Where in the blob to begin.
+    def judge(self, part: Part, answer: Answer) -> None:
+        """Accept the answer to `request_for`; what a broken one has brought counts.
 
         Raises:
+            PassingTrouble: Something is still missing that the next try may bring.
+            UntrustedCertificate: The server is not who it should be.
+            SignatureRefused: Another signature may be accepted.
             StepError: kind `DataChanged`, when the blob is gone or has another ETag; `DataCorrupt`, when it
-                has another size; `StoreUnavailable`; `StoreRefused`.
-            Abandoned: The store was closed meanwhile.
+                has another size; `StoreRefused`.
         """
-        url = f"{self._container_url}/{quote(name, safe='/~')}"
-        had = 0
-
-        def attempt() -> bool:
-            nonlocal had
-            start = offset + had
-            headers = {"If-Match": f'"{etag}"'}
-            if len(target) - had < size:
-                headers["Range"] = f"bytes={start}-{offset + len(target) - 1}"
-            try:
-                response = self._get(url, {}, headers, name, into=target[had:])
-            except TransportError as error:
-                if not error.response.received or not begins_at(error.response, start):
-                    raise
-                had = min(had + error.response.received, len(target) - 1)
-                return False
-            require_range(response, name, start, len(target) - had, size)
-            return True
-
-        while not self._with_retries(attempt):
-            pass
+        if isinstance(answer, UntrustedCertificate):
+            raise answer
+        if isinstance(answer, TransportError):
+            before = part.had
+            if begins_at(answer.response, part.start):
+                part.had = min(before + answer.response.received, max(0, len(part.target) - 1))
+            raise PassingTrouble(str(answer), 0.0, has_helped=part.had > before)
+        if answer.status not in OK_STATUSES:
+            raise verdict_for(self.access, answer, part.name, part.sas)
+        self.access.signature.accepted()
+        require_range(answer, part)
 
     def close(self) -> None:
-        """Close the kept-alive connections; reads under way end with `Abandoned`."""
+        """Close the kept-alive connection."""
         self._http.close()
 
     def _list_page(self, prefix: str, marker: str) -> Page:
         query = {"restype": "container", "comp": "list", "prefix": prefix, "include": "metadata"}
         if marker:
             query["marker"] = marker
-
-        def attempt() -> Page:
-            response = self._get(self._container_url, query, {}, blob=None)
-            blobs, next_marker = parse_listing(response.body)
-            return Page(blobs, next_marker, server_time(response))
-
-        return self._with_retries(attempt)
-
-    def _get(
-        self,
-        url: str,
-        query: dict[str, str],
-        headers: dict[str, str],
-        blob: str | None,
-        into: memoryview | None = None,
-    ) -> Response:
-        sas = self._access.signature.sas
-        signed = "?".join([url, "&".join(part for part in (urlencode(query, quote_via=quote), sas) if part)])
-        sent = {"x-ms-version": self._access.api_version, "Accept-Encoding": "identity", **headers}
-        response = self._http.get(signed, sent, into)
-        if response.status not in OK_STATUSES:
-            raise verdict_for(self._access, response, blob, sas)
-        self._access.signature.accepted()
-        return response
-
-    def _with_retries(self, attempt: Callable[[], Value]) -> Value:
-        """The attempt's value, with another signature where the store refuses the one that there is."""
+        retries = Retries(self.access, self.retry)
         while True:
+            sas = self.access.signature.sas
+            url = f"{self._container_url}?{urlencode(query, quote_via=quote)}&{sas}"
             try:
-                return self._through_trouble(attempt)
-            except SignatureRefused as refused:
-                self._wait_for_another(refused)
+                response = self._http.get(url, self._headers({}))
+                if response.status not in OK_STATUSES:
+                    raise verdict_for(self.access, response, blob=None, sas=sas)
+                self.access.signature.accepted()
+                blobs, next_marker = parse_listing(response.body)
+                return Page(blobs, next_marker, server_time(response))
+            except (PassingTrouble, SignatureRefused, TransportError, UntrustedCertificate) as error:
+                self.retry.sleep(retries.pause_s(error))
 
-    def _wait_for_another(self, refused: SignatureRefused) -> None:
-        """Return when there is another signature.
-
-        Raises:
-            StepError: There is none.
-            Abandoned: The store was closed meanwhile.
-        """
-        signature = self._access.signature
-        replaced = signature.may_be_replaced(refused.sas, refused.ended) and signature.is_replaced(
-            refused.sas, lambda: self._http.closed
-        )
-        if self._http.closed:
-            raise Abandoned from None
-        if not replaced:
-            raise refused.verdict from None
-
-    def _through_trouble(self, attempt: Callable[[], Value]) -> Value:
-        pause_s = self._retry.backoff_s
-        for attempts_left in range(self._retry.attempts - 1, -1, -1):
-            try:
-                return attempt()
-            except PassingTrouble as trouble:
-                reason, wait_s = trouble.reason, trouble.retry_after_s
-            except UntrustedCertificate as error:
-                raise untrusted_certificate(self._access) from error
-            except TransportError as error:
-                reason, wait_s = str(error), 0.0
-            if attempts_left:
-                self._retry.sleep(min(max(pause_s, wait_s), MAX_BACKOFF_S))
-                pause_s *= 2
-        raise StepError(
-            "StoreUnavailable",
-            f"The blob store {self._access.endpoint} did not answer in {self._retry.attempts} tries "
-            f"({reason}); the task is retried, so if this goes on, check the host in the site's blob "
-            f"connection, the store and its network{through(self._access.proxy)}.",
-        )
+    def _headers(self, more: dict[str, str]) -> dict[str, str]:
+        return {"x-ms-version": self.access.api_version, "Accept-Encoding": "identity", **more}
 
 
 def through(proxy: str) -> str:
@@ -213,7 +234,7 @@ def begins_at(response: Response, start: int) -> bool:
     return response.status == 206 and response.headers.get("content-range", "").startswith(f"bytes {start}-")
 
 
-def require_range(response: Response, name: str, start: int, length: int, size: int) -> None:
+def require_range(response: Response, part: Part) -> None:
     """Make sure that an answer holds the bytes that were asked for.
 
     Raises:
@@ -222,7 +243,7 @@ def require_range(response: Response, name: str, start: int, length: int, size: 
     """
     whole = response.headers.get("content-range", "").rpartition("/")[2]
     found = int(whole) if response.status == 206 and whole.isdigit() else response.received
-    if found != size:
-        raise corrupt(name, f"has {found} bytes, expected {size}")
-    if response.received != length or not begins_at(response, start):
+    if found != part.size:
+        raise corrupt(part.name, f"has {found} bytes, expected {part.size}")
+    if response.received != len(part.missing) or not begins_at(response, part.start):
         raise PassingTrouble("an answer of other bytes than were asked for", 0.0)

@@ -158,6 +158,7 @@ def _checked(path: Path) -> sqlite3.Connection:
         (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
         if found != "ok":
             raise sqlite3.DatabaseError(found)
+        database.execute("PRAGMA synchronous = OFF")
         database.executescript(SCHEMA)
     except BaseException:
         database.close()

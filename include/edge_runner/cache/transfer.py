@@ -1,24 +1,37 @@
 """Brings blobs from the store into the cache over several connections at once.
 
-Threads take one piece after the other, in the order of the blobs, so memory is bounded by the number of
-threads times the size of a piece, and a single large blob uses all connections.
+One thread receives: libcurl hands a body over in bits of 16 KiB, and threads would wait for each other's
+interpreter lock at each of them. Two others write and hash whole pieces, which takes no lock. Pieces are
+asked for in order, so the one that a blob waits for is always under way, and the buffers bound the memory.
 """
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial as partial_of
 from queue import SimpleQueue
-from threading import Lock, Thread
 
-from edge_runner.blobs.http import Abandoned
-from edge_runner.blobs.store import BlobStore
+from edge_runner.blobs.parts import PartReader
+from edge_runner.blobs.store import BlobStore, Part
 from edge_runner.cache.index import Entry
 from edge_runner.cache.layout import Cache, boot_id
-from edge_runner.cache.partial import PIECE_BYTES, Partial, claim
+from edge_runner.cache.partial import PIECE_BYTES, Partial, claim, keep_small
 from edge_runner.cache.progress import Progress
 from edge_runner.manifest import ManifestBlob
+from edge_runner.protocol import StepError
+
+HASHERS = 2
+SPARE_BUFFERS = 4
+"""Beyond one for each connection: for pieces that are hashed, or wait for those before them."""
+SMALL_BYTES = 128 * 1024
+BATCH = 16
+"""Small blobs are handed to the other threads by the dozen: that costs as much as hashing one of them."""
+MOST_BATCHES = 8
 
 
 @dataclass(frozen=True)
@@ -29,13 +42,40 @@ class Wanted:
     blob: ManifestBlob
 
 
-@dataclass(frozen=True)
-class Piece:
-    """A part of a blob."""
+@dataclass(eq=False)
+class Arriving:
+    """A blob whose pieces arrive.
 
+    Attributes:
+        pin: Which one it is.
+        partial: Its file.
+        waiting: Pieces that have arrived, by offset.
+        is_hashing: Whether another thread is at work on it.
+    """
+
+    pin: str
     partial: Partial
-    offset: int
-    length: int
+    waiting: dict[int, Piece] = field(default_factory=dict)
+    is_hashing: bool = False
+
+    def next_piece(self) -> Piece | None:
+        """The piece to be hashed now, if it is here and nobody is at work."""
+        return None if self.is_hashing else self.waiting.pop(self.partial.hashed_bytes, None)
+
+
+@dataclass(eq=False, kw_only=True)
+class Piece(Part):
+    """A part of an arriving blob; its buffer is used again."""
+
+    arriving: Arriving
+    buffer: memoryview
+
+
+@dataclass(eq=False, kw_only=True)
+class Small(Part):
+    """A whole small blob."""
+
+    wanted: Wanted
 
 
 class Transfer:
@@ -45,100 +85,168 @@ class Transfer:
         elsewhere: After the round: the blobs that another run is bringing.
     """
 
-    def __init__(self, store: BlobStore, cache: Cache, progress: Progress, parallel: int) -> None:
+    def __init__(self, store: BlobStore, cache: Cache, progress: Progress, connections: int) -> None:
         """Prepare a round.
 
         Args:
             store: Where the blobs are.
             cache: Where they go.
             progress: Is told of every byte and blob.
-            parallel: Number of connections.
+            connections: How many pieces are asked for at once.
         """
         self.elsewhere: list[Wanted] = []
-        self._store = store
         self._cache = cache
         self._progress = progress
-        self._parallel = parallel
+        self._reader = PartReader[Piece | Small](store, connections)
+        self._hashers = ThreadPoolExecutor(HASHERS, thread_name_prefix="hash")
+        self._buffers = [memoryview(bytearray(PIECE_BYTES)) for _ in range(connections + SPARE_BUFFERS)]
+        self._open: set[Arriving] = set()
+        self._batch: list[Small] = []
+        self._ended: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._working = 0
+        self._brought: list[tuple[str, Entry]] = []
         self._boot_id = boot_id()
-        self._open: set[Partial] = set()
-        self._lock = Lock()
-        self._failed = False
-        self._ends: SimpleQueue[tuple[str, Entry] | BaseException | None] = SimpleQueue()
 
     def bring(self, wanted: Sequence[Wanted]) -> Iterator[tuple[str, Entry]]:
         """Bring the blobs; gives pin and object of each as soon as it is there, in no certain order.
 
         Raises:
             StepError: kind `DataChanged`, `DataCorrupt`, `StoreUnavailable` or `StoreRefused`: the first that
-                happened. What had arrived of a large blob is kept for a later round.
+                happened. What had arrived of a large blob is kept by `close` for a later round.
         """
-        work = self._pieces(wanted)
-        threads = [Thread(target=self._work, args=(work,), name="stage") for _ in range(self._parallel)]
-        for thread in threads:
-            thread.start()
-        try:
-            for _ in range(self._parallel):
-                while (end := self._ends.get()) is not None:
-                    if isinstance(end, BaseException):
-                        raise end
-                    yield end
-        finally:
-            self._stop()
-            for thread in threads:
-                thread.join()
-            for partial in self._open:
-                partial.close(keep=True)
+        parts = self._parts(wanted)
+        while True:
+            for part in self._reader.read(lambda: self._next(parts)):
+                self._arrived(part)
+                yield from self._taken()
+            self._hand_batch_over()
+            if self._working:
+                self._take_up()
+            yield from self._taken()
+            if not self._working and not self._batch:
+                return
 
-    def _pieces(self, wanted: Sequence[Wanted]) -> Iterator[Piece]:
-        """Every piece of every blob, the blobs in order, each claimed when its turn comes."""
+    def close(self) -> list[tuple[str, Entry]]:
+        """Break off what is under way; gives what had been brought and was not told yet."""
+        self._reader.close()
+        self._hand_batch_over()
+        while self._working:
+            with suppress(StepError, OSError):  # whoever closes us in the middle has heard of a first one
+                self._take_up()
+        self._hashers.shutdown()
+        for arriving in self._open:
+            arriving.partial.close(keep=True)
+        return self._taken()
+
+    def _parts(self, wanted: Sequence[Wanted]) -> Iterator[Piece | Small]:
+        """Everything to ask for, the blobs in order; a large one is claimed when its turn comes."""
         for one in wanted:
-            partial = claim(self._cache, one.pin, one.blob)
-            if partial is None:
+            blob = one.blob
+            if blob.size <= SMALL_BYTES:
+                yield Small(memoryview(bytearray(blob.size)), blob.name, blob.etag, blob.size, wanted=one)
+            elif (partial := claim(self._cache, one.pin, blob)) is None:
                 self.elsewhere.append(one)
-                continue
-            self._open.add(partial)
-            self._progress.add_bytes(partial.hashed_bytes)
-            for offset, length in partial.missing():
-                yield Piece(partial, offset, length)
+            else:
+                arriving = Arriving(one.pin, partial)
+                self._open.add(arriving)
+                self._progress.add_bytes(partial.hashed_bytes)
+                for offset, length in partial.missing():
+                    buffer = self._buffers.pop()
+                    named = buffer[:length], blob.name, blob.etag, blob.size, offset
+                    yield Piece(*named, arriving=arriving, buffer=buffer)
 
-    def _work(self, work: Iterator[Piece]) -> None:
-        """What each thread does: piece by piece, until there are no more or one of them has failed."""
-        buffer = memoryview(bytearray(PIECE_BYTES))
-        try:
-            while not self._failed:
-                with self._lock:
-                    piece = next(work, None)
-                if piece is None:
-                    break
-                self._bring_piece(piece, buffer[: piece.length])
-        except Abandoned:
-            pass
-        except BaseException as error:  # noqa: BLE001  (raised again by the thread that asked for the blobs)
-            self._ends.put(error)
-        finally:
-            self._ends.put(None)
+    def _next(self, parts: Iterator[Piece | Small]) -> Piece | Small | None:
+        """What to ask for next, if there is memory for it."""
+        while not self._ended.empty():
+            self._take_up()
+        return next(parts, None) if self._buffers and self._working < MOST_BATCHES else None
 
-    def _bring_piece(self, piece: Piece, content: memoryview) -> None:
-        partial, blob = piece.partial, piece.partial.blob
-        self._store.read_into(content, blob.name, blob.etag, blob.size, piece.offset)
-        complete = partial.take(piece.offset, content)
-        self._progress.add_bytes(piece.length)
-        if not complete:
+    def _arrived(self, part: Piece | Small) -> None:
+        """Let a part be hashed, or keep it until those before it have been."""
+        if isinstance(part, Piece):
+            part.arriving.waiting[part.offset] = part
+            self._hash_what_is_due(part.arriving)
+        else:
+            self._batch.append(part)
+            if len(self._batch) == BATCH:
+                self._hand_batch_over()
+
+    def _hash_what_is_due(self, arriving: Arriving) -> None:
+        if (piece := arriving.next_piece()) is not None:
+            arriving.is_hashing = True
+            self._work(lambda: self._hash(piece))
+
+    def _hash(self, piece: Piece) -> Callable[[], None]:
+        """In another thread: write and hash a piece; what it returns is done in ours."""
+        partial = piece.arriving.partial
+        partial.take(piece.target)
+        brought = (
+            self._entry(piece.arriving.pin, *partial.finish(self._cache)) if partial.is_complete else None
+        )
+        return lambda: self._is_hashed(piece, brought)
+
+    def _is_hashed(self, piece: Piece, brought: tuple[str, Entry] | None) -> None:
+        """Use the buffer again and go on with the blob."""
+        arriving = piece.arriving
+        arriving.is_hashing = False
+        self._buffers.append(piece.buffer)
+        self._progress.add_bytes(len(piece.target))
+        if brought is None:
+            self._hash_what_is_due(arriving)
             return
-        try:
-            address, status = partial.finish(self._cache)
-        finally:
-            with self._lock:
-                self._open.remove(partial)
-            partial.close(keep=False)
-        entry = Entry(address, blob.size, status.st_ino, status.st_mtime_ns, self._boot_id, time.time())
-        self._progress.add_blob()
-        self._ends.put((partial.pin, entry))
+        self._open.remove(arriving)
+        arriving.partial.close(keep=False)
+        self._is_brought(brought)
 
-    def _stop(self) -> None:
-        """Make every thread end soon; nothing to do when all have ended."""
-        self._failed = True
-        if self._open:
-            self._store.close()
-        for partial in list(self._open):
-            partial.abandon()
+    def _hand_batch_over(self) -> None:
+        if self._batch:
+            batch, self._batch = self._batch, []
+            self._work(lambda: self._keep(batch))
+
+    def _keep(self, batch: Sequence[Small]) -> Callable[[], None]:
+        """In another thread: hash and write small blobs; what it returns is done in ours."""
+        brought = [
+            self._entry(small.wanted.pin, *keep_small(self._cache, small.wanted.blob, small.target))
+            for small in batch
+        ]
+        return lambda: self._are_kept(brought)
+
+    def _are_kept(self, brought: Sequence[tuple[str, Entry]]) -> None:
+        for one in brought:
+            self._progress.add_bytes(one[1].size)
+            self._is_brought(one)
+
+    def _is_brought(self, one: tuple[str, Entry]) -> None:
+        self._progress.add_blob()
+        self._brought.append(one)
+
+    def _entry(self, pin: str, address: str, file: os.stat_result) -> tuple[str, Entry]:
+        return pin, Entry(address, file.st_size, file.st_ino, file.st_mtime_ns, self._boot_id, time.time())
+
+    def _work(self, task: Callable[[], Callable[[], None]]) -> None:
+        """Let another thread do something; what it returns, or raises, waits for us in `_ended`."""
+
+        def run() -> None:
+            try:
+                self._ended.put(task())
+            except BaseException as error:  # noqa: BLE001  (raised again by the thread that takes it up)
+                self._ended.put(partial_of(raised, error))
+
+        self._working += 1
+        self._hashers.submit(run)
+
+    def _take_up(self) -> None:
+        """Wait for another thread, and go on with what it has done."""
+        go_on = self._ended.get()
+        self._working -= 1
+        go_on()
+
+    def _taken(self) -> list[tuple[str, Entry]]:
+        """The blobs that have been brought since the last call."""
+        brought, self._brought = self._brought, []
+        return brought
+
+
+def raised(error: BaseException) -> None:
+    """Raise what another thread has raised."""
+    raise error

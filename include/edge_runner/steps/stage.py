@@ -135,7 +135,7 @@ class Staging:
                     self._record(unrecorded)
                     unrecorded, due_s = [], time.monotonic() + RECORDED_EVERY_S
         finally:
-            self._record(unrecorded)
+            self._record([*unrecorded, *transfer.close()])
 
     def _record(self, brought: list[tuple[str, Entry]]) -> None:
         self._index.record(brought, time.time())

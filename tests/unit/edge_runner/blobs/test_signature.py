@@ -7,6 +7,7 @@ import json
 import pytest
 from tests.standins.blob_server import Answer, scripted_server
 from tests.standins.certificates import certificates
+from tests.unit.edge_runner.blobs.reading import read_part
 
 from edge_runner.blobs.access import StoreAccess
 from edge_runner.blobs.renewal import place
@@ -29,12 +30,6 @@ def refusal(date):
 def store_on(server, signature):
     ca_pem = certificates().ca_file.read_text()
     return BlobStore(StoreAccess(server.endpoint, "box", signature, "2019-02-02", ca_pem))
-
-
-def read(store):
-    content = bytearray(3)
-    store.read_into(memoryview(content), "b", "0x8D1", 3)
-    return bytes(content)
 
 
 class Renewing:
@@ -63,7 +58,7 @@ def test_signature_that_worked_and_is_refused_is_replaced_by_the_one_that_is_del
     watcher = Renewing(tmp_path, RENEWED)
     with scripted_server(Answer(body=b"abc"), answer, Answer(body=b"def")) as server:
         store = store_on(server, watcher.signature)
-        assert [read(store), read(store)] == [b"abc", b"def"]
+        assert [read_part(store), read_part(store)] == [b"abc", b"def"]
     assert [target.endswith("sig=NEWER") for target, _ in server.requests] == [False, False, True]
     assert watcher.was_asked
     assert not watcher.signature.wanted_file.exists()
@@ -73,9 +68,9 @@ def test_signature_delivered_before_the_old_one_ends_is_used_from_the_next_reque
     watcher = Renewing(tmp_path)
     with scripted_server(Answer(body=b"abc")) as server:
         store = store_on(server, watcher.signature)
-        read(store)
+        read_part(store)
         watcher.signature.renewed_file.write_text(json.dumps({"sas": RENEWED}))
-        read(store)
+        read_part(store)
     assert [target.endswith("sig=NEWER") for target, _ in server.requests] == [False, True]
     assert watcher.slept_s == 0
 
@@ -95,9 +90,9 @@ def test_signature_that_nobody_can_replace_ends_the_step_after_its_patience(
     watcher = Renewing(tmp_path, delivers)
     with scripted_server(Answer(body=b"abc"), answer) as server:
         store = store_on(server, watcher.signature)
-        read(store)
+        read_part(store)
         with pytest.raises(StepError) as caught:
-            read(store)
+            read_part(store)
     assert caught.value.kind == kind
     assert words in caught.value.message
     assert watcher.slept_s == 10
@@ -107,14 +102,14 @@ def test_signature_that_nobody_can_replace_ends_the_step_after_its_patience(
 def test_first_signature_may_be_over_before_the_step_begins(tmp_path):
     watcher = Renewing(tmp_path, RENEWED)
     with scripted_server(refusal(LATER), Answer(body=b"abc")) as server:
-        assert read(store_on(server, watcher.signature)) == b"abc"
+        assert read_part(store_on(server, watcher.signature)) == b"abc"
     assert watcher.slept_s == 3
 
 
 def test_clocks_are_named_when_the_new_signature_is_over_as_well(tmp_path):
     watcher = Renewing(tmp_path, RENEWED)
     with scripted_server(refusal(LATER)) as server, pytest.raises(StepError) as caught:
-        read(store_on(server, watcher.signature))
+        read_part(store_on(server, watcher.signature))
     assert (caught.value.kind, watcher.slept_s) == ("StoreRefused", 3)
     assert "correct the clock that is wrong" in caught.value.message
 
@@ -122,7 +117,7 @@ def test_clocks_are_named_when_the_new_signature_is_over_as_well(tmp_path):
 def test_signature_that_never_worked_is_not_waited_for(tmp_path):
     watcher = Renewing(tmp_path, RENEWED)
     with scripted_server(refusal(DURING)) as server, pytest.raises(StepError):
-        read(store_on(server, watcher.signature))
+        read_part(store_on(server, watcher.signature))
     assert watcher.slept_s == 0
 
 
