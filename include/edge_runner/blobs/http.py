@@ -23,6 +23,8 @@ NO_SOCKET_PAUSE_S = 0.005
 """While a name is looked up there is no socket to wait for."""
 RECEIVE_BUFFER_BYTES = 512 * 1024
 MAX_ERROR_BYTES = 64 * 1024
+TLS13_CIPHERS = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
+"""The usual ones, the cheapest first, as Go's clients have them."""
 OK_STATUSES = (200, 206)
 UNTRUSTED_CODES = (pycurl.E_PEER_FAILED_VERIFICATION, pycurl.E_SSL_CACERT_BADFILE, pycurl.E_SSL_ISSUER_ERROR)
 
@@ -213,6 +215,7 @@ def new_connection(ca_pem: str | None) -> pycurl.Curl:
     curl.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTPS)
     curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
     curl.setopt(pycurl.SSLVERSION, pycurl.SSLVERSION_TLSv1_2)
+    curl.setopt(pycurl.TLS13_CIPHERS, TLS13_CIPHERS)
     curl.setopt(pycurl.NOSIGNAL, 1)
     curl.setopt(pycurl.CONNECTTIMEOUT, CONNECT_TIMEOUT_S)
     curl.setopt(pycurl.LOW_SPEED_LIMIT, STALLED_BELOW_BYTES_PER_S)

@@ -53,6 +53,8 @@ class Signature:
     waiting: Waiting = Waiting()
     was_accepted: bool = False
     _refused_s: float | None = None
+    _sas: str = field(default="", repr=False)
+    _looked_s: float | None = None
 
     @classmethod
     def of(cls, first: str, dirs: Dirs) -> Signature:
@@ -61,7 +63,13 @@ class Signature:
 
     @property
     def sas(self) -> str:
-        """The query string to use now."""
+        """The query string to use now; looked for once a second."""
+        now_s = self.waiting.now_s()
+        if self._looked_s is None or now_s - self._looked_s >= LOOK_EVERY_S:
+            self._sas, self._looked_s = self._read(), now_s
+        return self._sas
+
+    def _read(self) -> str:
         try:
             return str(json.loads(self.renewed_file.read_bytes())["sas"])
         except FileNotFoundError:

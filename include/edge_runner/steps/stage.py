@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from contextlib import closing
-from itertools import count
 from typing import Any
 
 from edge_runner.blobs.access import StoreAccess
@@ -88,19 +87,18 @@ class Staging:
             StepError: As `run`.
         """
         self._look(pins)
-        missing = {pin: blob for pin, blob in pins.items() if pin not in self.here}
+        missing = self._missing(pins)
         needed_bytes = sum(blob.size for blob in missing.values())
         self._evicted_bytes = make_room(self._cache, self._index, needed_bytes, self._budget)
         progress = Progress("downloaded", len(missing), needed_bytes)
         with shown(progress):
-            for round_number in count():
-                if round_number:
+            while missing:
+                self._bring(missing, progress)
+                missing = self._missing(missing)
+                if missing:  # another run is bringing them
                     time.sleep(LOOK_AGAIN_S)
                     self._look(missing)
-                missing = {pin: blob for pin, blob in missing.items() if pin not in self.here}
-                if not missing:
-                    return
-                self._bring(missing, progress)
+                    missing = self._missing(missing)
 
     def report(self, pins: Pins) -> dict[str, Any]:
         """What was done."""
@@ -122,6 +120,9 @@ class Staging:
         if changed:
             self._index.record(changed, time.time())
         self.here |= found
+
+    def _missing(self, pins: Pins) -> dict[str, ManifestBlob]:
+        return {pin: blob for pin, blob in pins.items() if pin not in self.here}
 
     def _bring(self, missing: Pins, progress: Progress) -> None:
         """One round: everything that no other run is bringing."""
