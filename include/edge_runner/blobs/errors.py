@@ -79,7 +79,7 @@ def verdict_for(
         blob: Name of the blob that was asked for, None for a listing.
         sas: The signature of the request.
     """
-    code = response.headers.get("x-ms-error-code") or _code_in(bytes(response.body))
+    code = response.headers.get("x-ms-error-code") or _code_in(response.content)
     if response.status >= 500 or response.status in PASSING_STATUSES:
         return PassingTrouble(f"{response.status} {code}".strip(), retry_after_s(response))
     if blob is not None and (response.status == 412 or code == "BlobNotFound"):

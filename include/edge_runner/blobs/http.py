@@ -1,4 +1,4 @@
-"""Plain HTTPS over libcurl: kept-alive connections, bodies received straight into the caller's memory.
+"""Plain HTTPS over libcurl: kept-alive connections, bodies received straight into the caller's buffers.
 
 Per small blob libcurl costs a quarter of the CPU of a pure Python client (docs/decisions/0014). Nothing here
 reads the environment: not proxies, not certificate bundles.
@@ -9,7 +9,8 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from functools import cached_property
+from io import BytesIO
 from pathlib import Path
 from typing import Generic, TypeVar, cast
 
@@ -22,7 +23,8 @@ STALLED_BELOW_BYTES_PER_S = 1024
 NO_SOCKET_PAUSE_S = 0.005
 """While a name is looked up there is no socket to wait for."""
 RECEIVE_BUFFER_BYTES = 512 * 1024
-MAX_ERROR_BYTES = 64 * 1024
+MOST_BYTES = 64 * 1024 * 1024
+"""No answer is longer: a piece of a blob has 4 MiB, a page of a listing at most 5000 entries."""
 TLS13_CIPHERS = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
 """The usual ones, the cheapest first, as Go's clients have them."""
 OK_STATUSES = (200, 206)
@@ -31,22 +33,48 @@ UNTRUSTED_CODES = (pycurl.E_PEER_FAILED_VERIFICATION, pycurl.E_SSL_CACERT_BADFIL
 Key = TypeVar("Key")
 
 
-@dataclass
 class Response:
     """An answer, as far as it has arrived.
 
-    Attributes:
-        status: HTTP status; 0 before it has arrived.
-        headers: By lower-case name.
-        body: The body, unless it was received into the caller's memory; of a refusal at most the first
-            64 KiB.
-        received: Bytes of the body so far.
+    Its head is read when somebody asks, which must not be before the answer is complete or broken.
     """
 
-    status: int = 0
-    headers: dict[str, str] = field(default_factory=dict)
-    body: bytearray = field(default_factory=bytearray)
-    received: int = 0
+    def __init__(self, body: BytesIO) -> None:
+        """An answer that is to come.
+
+        Args:
+            body: Where its body goes, from the present position on.
+        """
+        self.body = body
+        self.lines: list[bytes] = []
+        self._start = body.tell()
+
+    @property
+    def received(self) -> int:
+        """Bytes of the body so far."""
+        return self.body.tell() - self._start
+
+    @property
+    def content(self) -> bytes:
+        """The body so far."""
+        return self.body.getvalue()[self._start : self.body.tell()]
+
+    @cached_property
+    def status(self) -> int:
+        """HTTP status; 0 before it has arrived."""
+        head = self._head()
+        return int(head[0].split(b" ", 2)[1]) if head else 0
+
+    @cached_property
+    def headers(self) -> dict[str, str]:
+        """By lower-case name."""
+        pairs = (line.decode("latin-1").partition(":") for line in self._head()[1:])
+        return {name.strip().lower(): value.strip() for name, _, value in pairs if value}
+
+    def _head(self) -> list[bytes]:
+        """The lines of the last head; one before it may have been `100 Continue`."""
+        starts = [number for number, line in enumerate(self.lines) if line.startswith(b"HTTP/")]
+        return self.lines[starts[-1] :] if starts else []
 
 
 class TransportError(Exception):
@@ -80,14 +108,14 @@ class HttpClient:
         self._curl = new_connection(ca_pem)
 
     def get(self, url: str, headers: Mapping[str, str]) -> Response:
-        """Get a document into memory.
+        """Get a document.
 
         Raises:
             TransportError: No whole answer arrived.
             UntrustedCertificate: The server is not who it should be.
         """
-        response = Response()
-        ask_for(self._curl, url, headers, response, None)
+        response = Response(BytesIO())
+        ask_for(self._curl, url, headers, response)
         try:
             self._curl.perform()
         except pycurl.error as error:
@@ -128,18 +156,17 @@ class ParallelHttpClient(Generic[Key]):
         """Whether an answer is still to come."""
         return bool(self._busy)
 
-    def ask(self, key: Key, url: str, headers: Mapping[str, str], into: memoryview) -> None:
+    def ask(self, key: Key, url: str, headers: Mapping[str, str], body: BytesIO) -> None:
         """Begin a request.
 
         Args:
             key: What `answers` gives back with the answer.
             url: What to get.
             headers: Of the request.
-            into: Where the body of a 200 or 206 goes; what is beyond its end is dropped, and counted, so that
-                too long a body can be told.
+            body: Where the answer's body goes, whatever its status, from the present position on.
         """
-        curl, response = self._idle.pop(), Response()
-        ask_for(curl, url, headers, response, into)
+        curl, response = self._idle.pop(), Response(body)
+        ask_for(curl, url, headers, response)
         self._busy[curl] = key, response
         self._multi.add_handle(curl)
 
@@ -180,27 +207,14 @@ class ParallelHttpClient(Generic[Key]):
         return self._busy.pop(curl)
 
 
-def ask_for(
-    curl: pycurl.Curl, url: str, headers: Mapping[str, str], response: Response, into: memoryview | None
-) -> None:
-    """Make a connection ready for a request, whose answer goes into the response, and its body into memory
-    if there is some for it.
+def ask_for(curl: pycurl.Curl, url: str, headers: Mapping[str, str], response: Response) -> None:
+    """Make a connection ready for a request. What arrives is taken by methods that are no Python code: they
+    are called for each line of the head and each 16 KiB of the body.
     """
-
-    def take_body(data: bytes) -> None:
-        start, response.received = response.received, response.received + len(data)
-        if response.status not in OK_STATUSES:
-            response.body += data[: max(0, MAX_ERROR_BYTES - start)]
-        elif into is None:
-            response.body += data
-        else:
-            room = into[start : response.received]
-            room[:] = data[: len(room)]
-
     curl.setopt(pycurl.URL, url)
     curl.setopt(pycurl.HTTPHEADER, [f"{name}: {value}" for name, value in headers.items()])
-    curl.setopt(pycurl.HEADERFUNCTION, lambda line: take_header(response, line))
-    curl.setopt(pycurl.WRITEFUNCTION, take_body)
+    curl.setopt(pycurl.HEADERFUNCTION, response.lines.append)
+    curl.setopt(pycurl.WRITEFUNCTION, response.body.write)
 
 
 def explained(code: int, reason: str, response: Response) -> TransportError | UntrustedCertificate:
@@ -220,6 +234,7 @@ def new_connection(ca_pem: str | None) -> pycurl.Curl:
     curl.setopt(pycurl.CONNECTTIMEOUT, CONNECT_TIMEOUT_S)
     curl.setopt(pycurl.LOW_SPEED_LIMIT, STALLED_BELOW_BYTES_PER_S)
     curl.setopt(pycurl.LOW_SPEED_TIME, STALLED_AFTER_S)
+    curl.setopt(pycurl.MAXFILESIZE, MOST_BYTES)
     curl.setopt(pycurl.BUFFERSIZE, RECEIVE_BUFFER_BYTES)
     if ca_pem is not None:
         curl.setopt(pycurl.CAINFO_BLOB, ca_pem.encode())
@@ -230,14 +245,3 @@ def new_connection(ca_pem: str | None) -> pycurl.Curl:
     if Path(system.openssl_capath).is_dir():
         curl.setopt(pycurl.CAPATH, system.openssl_capath)
     return curl
-
-
-def take_header(response: Response, line: bytes) -> None:
-    """Take one line of an answer's head; a status line begins it anew, as after `100 Continue`."""
-    text = line.decode("latin-1").strip()
-    if text.startswith("HTTP/"):
-        response.status = int(text.split(" ", 2)[1])
-        response.headers.clear()
-    elif ":" in text:
-        name, _, value = text.partition(":")
-        response.headers[name.strip().lower()] = value.strip()

@@ -32,7 +32,7 @@ class PartReader(Generic[AnyPart]):
         self._resting: dict[AnyPart, float] = {}
 
     def read(self, next_part: Callable[[], AnyPart | None]) -> Iterator[AnyPart]:
-        """Read parts until there are none; gives each when its target is full, in no certain order.
+        """Read parts until there are none; gives each when its buffer has it, in no certain order.
 
         Args:
             next_part: Gives what to read next, None when there is nothing now. While something is under way
@@ -64,7 +64,7 @@ class PartReader(Generic[AnyPart]):
         asked = False
         while self._http.has_room and (part := self._rested() or next_part()) is not None:
             url, headers = self._store.request_for(part)
-            self._http.ask(part, url, headers, part.missing)
+            self._http.ask(part, url, headers, part.buffer)
             asked = True
         return asked
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from io import BytesIO
 from urllib.parse import quote, urlencode
 
 from edge_runner.blobs.access import StoreAccess
@@ -102,20 +103,22 @@ class Part:
     """A part of a blob that must still have a given ETag.
 
     Attributes:
-        target: Where the bytes go; its length is how many.
         name: Blob name.
         etag: Entity tag without quotes.
         size: Length of the whole blob in bytes.
         offset: Where in the blob the part begins.
+        length: Its length in bytes.
+        buffer: Where the bytes go, from the beginning on; it may be longer.
         had: Bytes that have arrived.
         sas: The signature that the part was asked for with last.
     """
 
-    target: memoryview
     name: str
     etag: str
     size: int
-    offset: int = 0
+    offset: int
+    length: int
+    buffer: BytesIO
     had: int = field(default=0, init=False)
     sas: str = field(default="", init=False, repr=False)
 
@@ -125,9 +128,9 @@ class Part:
         return self.offset + self.had
 
     @property
-    def missing(self) -> memoryview:
-        """Where the missing bytes go."""
-        return self.target[self.had :]
+    def end(self) -> int:
+        """Where in the blob the part ends."""
+        return self.offset + self.length
 
 
 class BlobStore:
@@ -167,10 +170,11 @@ class BlobStore:
         return follow(lambda marker: self._list_page(prefix, marker), self.access.container)
 
     def request_for(self, part: Part) -> tuple[str, dict[str, str]]:
-        """URL and headers that ask for the missing bytes of a part."""
+        """URL and headers that ask for the missing bytes of a part; its buffer waits for them."""
         headers = {"If-Match": f'"{part.etag}"'}
-        if len(part.missing) < part.size:
-            headers["Range"] = f"bytes={part.start}-{part.start + len(part.missing) - 1}"
+        if part.end - part.start < part.size:
+            headers["Range"] = f"bytes={part.start}-{part.end - 1}"
+        part.buffer.seek(part.had)
         part.sas = self.access.signature.sas
         return f"{self._container_url}/{quote(part.name, safe='/~')}?{part.sas}", self._headers(headers)
 
@@ -189,7 +193,7 @@ class BlobStore:
         if isinstance(answer, TransportError):
             before = part.had
             if begins_at(answer.response, part.start):
-                part.had = min(before + answer.response.received, max(0, len(part.target) - 1))
+                part.had = min(before + answer.response.received, max(0, part.length - 1))
             raise PassingTrouble(str(answer), 0.0, has_helped=part.had > before)
         if answer.status not in OK_STATUSES:
             raise verdict_for(self.access, answer, part.name, part.sas)
@@ -213,7 +217,7 @@ class BlobStore:
                 if response.status not in OK_STATUSES:
                     raise verdict_for(self.access, response, blob=None, sas=sas)
                 self.access.signature.accepted()
-                blobs, next_marker = parse_listing(response.body)
+                blobs, next_marker = parse_listing(response.content)
                 return Page(blobs, next_marker, server_time(response))
             except (PassingTrouble, SignatureRefused, TransportError, UntrustedCertificate) as error:
                 self.retry.sleep(retries.pause_s(error))
@@ -245,5 +249,5 @@ def require_range(response: Response, part: Part) -> None:
     found = int(whole) if response.status == 206 and whole.isdigit() else response.received
     if found != part.size:
         raise corrupt(part.name, f"has {found} bytes, expected {part.size}")
-    if response.received != len(part.missing) or not begins_at(response, part.start):
+    if response.received != part.end - part.start or not begins_at(response, part.start):
         raise PassingTrouble("an answer of other bytes than were asked for", 0.0)

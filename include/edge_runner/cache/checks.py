@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 from edge_runner.cache.index import Entry
 from edge_runner.cache.layout import Cache, boot_id
@@ -63,8 +62,7 @@ def _checked(cache: Cache, entry: Entry) -> Entry | None:
         path.unlink(missing_ok=True)
         return None
     status = path.stat()
-    return replace(
-        entry,
+    return entry._replace(
         inode=status.st_ino,
         mtime_ns=status.st_mtime_ns,
         boot_id=boot_id(),

@@ -7,10 +7,10 @@ the blobs are then downloaded again.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import astuple, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 LOCK_WAIT_S = 120.0
 SCHEMA = """
@@ -25,9 +25,8 @@ CREATE TEMPORARY TABLE wanted (pin TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What is known of an object.
+class Entry(NamedTuple):
+    """What is known of an object; a tuple, because there are many.
 
     Attributes:
         address: BLAKE3 digest of its content, in hex.
@@ -68,14 +67,16 @@ class Index:
             ).fetchall()
         return {pin: Entry(*fields) for pin, *fields in rows}
 
-    def record(self, entries: Iterable[tuple[str, Entry]], now_s: float) -> None:
+    def record(self, entries: Sequence[tuple[str, Entry]], now_s: float) -> None:
         """Remember pinned blobs whose content has just been checked."""
         with self._transaction():
-            for pin, entry in entries:
-                self._database.execute(
-                    "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?, ?)", (*astuple(entry), now_s)
-                )
-                self._database.execute("INSERT OR REPLACE INTO pins VALUES (?, ?)", (pin, entry.address))
+            self._database.executemany(
+                "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?, ?)",
+                ((*entry, now_s) for _, entry in entries),
+            )
+            self._database.executemany(
+                "INSERT OR REPLACE INTO pins VALUES (?, ?)", ((pin, entry.address) for pin, entry in entries)
+            )
 
     def use_view(self, data_digest: str, now_s: float) -> None:
         """A view is used from now on."""

@@ -14,13 +14,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial as partial_of
+from io import BytesIO
 from queue import SimpleQueue
 
 from edge_runner.blobs.parts import PartReader
 from edge_runner.blobs.store import BlobStore, Part
 from edge_runner.cache.index import Entry
 from edge_runner.cache.layout import Cache, boot_id
-from edge_runner.cache.partial import PIECE_BYTES, Partial, claim, keep_small
+from edge_runner.cache.partial import Partial, claim, keep_small
 from edge_runner.cache.progress import Progress
 from edge_runner.manifest import ManifestBlob
 from edge_runner.protocol import StepError
@@ -68,7 +69,6 @@ class Piece(Part):
     """A part of an arriving blob; its buffer is used again."""
 
     arriving: Arriving
-    buffer: memoryview
 
 
 @dataclass(eq=False, kw_only=True)
@@ -99,7 +99,7 @@ class Transfer:
         self._progress = progress
         self._reader = PartReader[Piece | Small](store, connections)
         self._hashers = ThreadPoolExecutor(HASHERS, thread_name_prefix="hash")
-        self._buffers = [memoryview(bytearray(PIECE_BYTES)) for _ in range(connections + SPARE_BUFFERS)]
+        self._buffers = [BytesIO() for _ in range(connections + SPARE_BUFFERS)]
         self._open: set[Arriving] = set()
         self._batch: list[Small] = []
         self._ended: SimpleQueue[Callable[[], None]] = SimpleQueue()
@@ -143,7 +143,7 @@ class Transfer:
         for one in wanted:
             blob = one.blob
             if blob.size <= SMALL_BYTES:
-                yield Small(memoryview(bytearray(blob.size)), blob.name, blob.etag, blob.size, wanted=one)
+                yield Small(blob.name, blob.etag, blob.size, 0, blob.size, BytesIO(), wanted=one)
             elif (partial := claim(self._cache, one.pin, blob)) is None:
                 self.elsewhere.append(one)
             else:
@@ -151,9 +151,8 @@ class Transfer:
                 self._open.add(arriving)
                 self._progress.add_bytes(partial.hashed_bytes)
                 for offset, length in partial.missing():
-                    buffer = self._buffers.pop()
-                    named = buffer[:length], blob.name, blob.etag, blob.size, offset
-                    yield Piece(*named, arriving=arriving, buffer=buffer)
+                    span = offset, length, self._buffers.pop()
+                    yield Piece(blob.name, blob.etag, blob.size, *span, arriving=arriving)
 
     def _next(self, parts: Iterator[Piece | Small]) -> Piece | Small | None:
         """What to ask for next, if there is memory for it."""
@@ -179,7 +178,8 @@ class Transfer:
     def _hash(self, piece: Piece) -> Callable[[], None]:
         """In another thread: write and hash a piece; what it returns is done in ours."""
         partial = piece.arriving.partial
-        partial.take(piece.target)
+        with piece.buffer.getbuffer() as content:
+            partial.take(content[: piece.length])
         brought = (
             self._entry(piece.arriving.pin, *partial.finish(self._cache)) if partial.is_complete else None
         )
@@ -190,7 +190,7 @@ class Transfer:
         arriving = piece.arriving
         arriving.is_hashing = False
         self._buffers.append(piece.buffer)
-        self._progress.add_bytes(len(piece.target))
+        self._progress.add_bytes(piece.length)
         if brought is None:
             self._hash_what_is_due(arriving)
             return
@@ -205,10 +205,10 @@ class Transfer:
 
     def _keep(self, batch: Sequence[Small]) -> Callable[[], None]:
         """In another thread: hash and write small blobs; what it returns is done in ours."""
-        brought = [
-            self._entry(small.wanted.pin, *keep_small(self._cache, small.wanted.blob, small.target))
-            for small in batch
-        ]
+        brought = []
+        for small in batch:
+            kept = keep_small(self._cache, small.wanted.blob, small.buffer.getvalue()[: small.length])
+            brought.append(self._entry(small.wanted.pin, *kept))
         return lambda: self._are_kept(brought)
 
     def _are_kept(self, brought: Sequence[tuple[str, Entry]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from io import BytesIO
 
 from edge_runner.blobs.parts import PartReader
 from edge_runner.blobs.store import BlobStore, Part
@@ -17,8 +18,8 @@ def read_part(
     length: int | None = None,
 ) -> bytes:
     """Read from `offset` on, to the end when there is no length."""
-    content = bytearray(size - offset if length is None else length)
-    parts = iter([Part(memoryview(content), name, etag, size, offset)])
+    part = Part(name, etag, size, offset, size - offset if length is None else length, BytesIO())
+    parts = iter([part])
     with closing(PartReader(store, connections=2)) as reader:
-        assert len(list(reader.read(lambda: next(parts, None)))) == 1
-    return bytes(content)
+        assert list(reader.read(lambda: next(parts, None))) == [part]
+    return part.buffer.getvalue()[: part.length]

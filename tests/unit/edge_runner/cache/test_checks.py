@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from edge_runner.cache import checks
@@ -31,8 +29,8 @@ def test_object_that_nobody_touched_is_not_read_again(cache, put, monkeypatch):
 )
 def test_doubtful_object_is_read_and_then_believed(cache, put, changes):
     entry = put(b"abc")
-    found = intact(cache, {"pin": replace(entry, **changes)}, 2)["pin"]
-    assert replace(found, checked_s=entry.checked_s) == entry
+    found = intact(cache, {"pin": entry._replace(**changes)}, 2)["pin"]
+    assert found._replace(checked_s=entry.checked_s) == entry
     assert found.checked_s >= entry.checked_s
 
 
