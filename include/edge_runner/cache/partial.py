@@ -24,9 +24,9 @@ from edge_runner.protocol import write_atomically
 
 PIECE_BYTES = 4 * 1024 * 1024
 SLICE_BYTES = 64 * 1024
-"""Written and hashed at once. Larger slices leave the processor's cache in between, and the kernel takes larger
-pages for them, which are dearer to get (measured, system CPU seconds per GB of staging: 0.6 to 0.8 in slices of
-64 KiB, 0.5 to 1.5 of 256 KiB, up to 2.3 of 4 MiB).
+"""Written and hashed at once. Larger slices leave the processor's cache in between, and the kernel takes
+larger pages for them, which are dearer to get (measured, system CPU seconds per GB of staging: 0.6 to 0.8 in
+slices of 64 KiB, 0.5 to 1.5 of 256 KiB, up to 2.3 of 4 MiB).
 """
 NOTED_EVERY_BYTES = 16 * PIECE_BYTES
 
