@@ -20,7 +20,6 @@ from blake3 import blake3
 from edge_runner.blobs.errors import corrupt
 from edge_runner.cache.layout import READ_ONLY, Cache, boot_id
 from edge_runner.manifest import ManifestBlob
-from edge_runner.protocol import write_atomically
 
 PIECE_BYTES = 4 * 1024 * 1024
 SLICE_BYTES = 64 * 1024
@@ -101,7 +100,9 @@ class Partial:
     def _note(self) -> None:
         self._noted_bytes = self.hashed_bytes
         note = {"boot_id": boot_id(), "hashed_bytes": self.hashed_bytes}
-        write_atomically(self._note_path, json.dumps(note).encode())
+        temporary = self._note_path.with_suffix(".new")  # not flushed: that would wait for the blob, too
+        temporary.write_text(json.dumps(note))
+        temporary.replace(self._note_path)
 
     @property
     def _is_large(self) -> bool:
