@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler
@@ -49,6 +50,7 @@ class Trouble:
         cut_after: Break the connection after so many bytes of the body.
         garbled: Send other bytes of the same length.
         ignores_range: Send the whole blob.
+        byte_every_s: Send one byte after the other with such pauses; 0 for all at once.
     """
 
     status: int | None = None
@@ -57,6 +59,7 @@ class Trouble:
     cut_after: int | None = None
     garbled: bool = False
     ignores_range: bool = False
+    byte_every_s: float = 0.0
 
 
 @dataclass
@@ -146,10 +149,21 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         sent = (bytes(len(body)) if trouble.garbled else body)[: trouble.cut_after]
-        self.wfile.write(sent)
+        if trouble.byte_every_s:
+            self.trickle(sent, trouble.byte_every_s)
+        else:
+            self.wfile.write(sent)
         with self.box.lock:
             self.box.sent_bytes += len(sent)
         self.close_connection = trouble.cut_after is not None
+
+    def trickle(self, content: bytes, pause_s: float) -> None:
+        """Send byte by byte, until the client has had enough of it."""
+        with suppress(OSError):
+            for place in range(len(content)):
+                time.sleep(pause_s)
+                self.wfile.write(content[place : place + 1])
+        self.close_connection = True
 
     def log_message(self, *_: object) -> None:
         """Keep the test's output clean."""

@@ -174,6 +174,25 @@ def test_blob_that_changed_after_the_snapshot_is_refused_by_name(staged, name, c
     assert f"'{name}' in box was replaced or deleted after the snapshot; clear the run" in error.message
 
 
+@pytest.mark.parametrize("change", ["replaced", "appended", "deleted"])
+def test_blob_that_changes_after_it_was_staged_changes_nothing_for_later_steps(staged, change):
+    digest = staged.pin()
+    staged.run(digest)
+    staged.box.blobs["small"] = b"abcd" if change == "appended" else b"xyz"
+    if change == "deleted":
+        del staged.box.blobs["small"]
+    assert staged.run(digest)["downloaded_bytes"] == 0
+    assert staged.file("small").read_bytes() == b"abc"
+
+
+def test_blob_that_trickles_is_asked_for_again_and_gone_on_with(staged, monkeypatch):
+    """Each byte comes within the time limit of a read; all of them would take days."""
+    monkeypatch.setattr("edge_runner.blobs.http.STALLED_AFTER_S", 1)
+    staged.box.trouble = lambda asked: Trouble(byte_every_s=0.1) if asked.number == 0 else None
+    staged.run()
+    assert staged.file("large").read_bytes() == LARGE
+
+
 def test_blob_that_changes_while_its_pieces_arrive_is_refused(staged):
     digest = staged.pin()
 
