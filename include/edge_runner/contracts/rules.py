@@ -1,5 +1,5 @@
-"""Measures a contract's rules: one streaming pass counts all that is about single rows; keys, queries and
-freshness are measured apart.
+"""Measures a contract's rules. What they ask of single columns is answered by whoever reads these
+(`row_rules`); keys and queries are measured here.
 
 A result holds counts and limits, never a value of a row.
 """
@@ -7,7 +7,7 @@ A result holds counts and limits, never a value of a row.
 from __future__ import annotations
 
 import zoneinfo
-from collections.abc import Mapping
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,10 @@ from edge_runner.contracts.model import Column, Contract, Metric, Rule
 from edge_runner.contracts.outcomes import WITHOUT_ROWS, Outcome, share_or_count
 from edge_runner.contracts.patterns import in_rust
 from edge_runner.contracts.predicates import PREDICATES, broken
+from edge_runner.contracts.row_rules import Answers, merged
 from edge_runner.contracts.sql_rules import measure_queries, require_queries, sql_rules
 from edge_runner.contracts.uniqueness import count_duplicates
 from edge_runner.tables.table import Table
-
-ROWS = "rows"
 
 
 def require_measurable(contract: Contract) -> None:
@@ -58,7 +57,9 @@ def _trial_dtype(column: Column) -> pl.DataType:
     return json_dtype(column) or pl.String()
 
 
-def measure(contract: Contract, table: Table, partition: str, scratch: Path) -> tuple[int, list[Outcome]]:
+def measure(
+    contract: Contract, table: Table, partition: str, scratch: Path, rows: int, answers: Iterable[Answers]
+) -> list[Outcome]:
     """Measure every rule.
 
     Args:
@@ -66,44 +67,21 @@ def measure(contract: Contract, table: Table, partition: str, scratch: Path) -> 
         table: The data.
         partition: The day against whose end freshness is measured.
         scratch: Where hashes and what does not fit into memory lie meanwhile.
+        rows: How many there are.
+        answers: To the rules' `questions`, of parts that together are all rows.
 
     Returns:
-        The number of rows, and the outcomes: first the types of text files' cells, then the contract's rules.
+        The outcomes: first the types of text files' cells, then the contract's rules.
     """
     rules = contract.rules
-    frame = table.frame()
-    row = _one_pass(frame, rules, table.schema)
-    counted: dict[Rule, float | None] = {rule: row[_alias(number)] for number, rule in enumerate(rules)}
+    counted: dict[Rule, float | None] = dict.fromkeys(rules, rows) | merged(rules, answers)
     keys = [rule for rule in rules if rule.metric is Metric.DUPLICATES]
-    if keys:
-        counts = count_duplicates(frame, [rule.columns for rule in keys], scratch)
-        counted |= dict(zip(keys, counts, strict=True))
+    counts = count_duplicates(table.frame(), [rule.columns for rule in keys], scratch)
+    counted |= dict(zip(keys, counts, strict=True))
     queries = sql_rules(rules)
     counted |= dict(zip(queries, measure_queries(queries, contract.table, table, scratch), strict=True))
     counted |= {rule: _age_s(counted[rule], rule, partition) for rule in rules if rule.metric is Metric.AGE}
-    rows = int(row[ROWS])
-    return rows, [*_type_outcomes(table), *(_outcome(rule, counted[rule], rows) for rule in rules)]
-
-
-def _one_pass(
-    frame: pl.LazyFrame, rules: tuple[Rule, ...], schema: Mapping[str, pl.DataType]
-) -> dict[str, Any]:
-    """Count all that is about single rows, and find the newest moments."""
-    asked = {_alias(number): _aggregate(rule, schema) for number, rule in enumerate(rules)}
-    counted = frame.select(pl.len().alias(ROWS), **asked).collect(engine="streaming")
-    return counted.row(0, named=True)
-
-
-def _alias(number: int) -> str:
-    return f"rule {number}"
-
-
-def _aggregate(rule: Rule, schema: Mapping[str, pl.DataType]) -> pl.Expr:
-    if rule.metric in PREDICATES:
-        return broken(rule, schema).sum()
-    if rule.metric is Metric.AGE:
-        return pl.col(rule.columns[0]).max()
-    return pl.len()
+    return [*_type_outcomes(table), *(_outcome(rule, counted[rule], rows) for rule in rules)]
 
 
 def _outcome(rule: Rule, measured: float | None, rows: int) -> Outcome:

@@ -1,22 +1,26 @@
 """Measures columns on the site. What is measured stays there; `profile.py` makes of it what may leave.
 
-Each column is streamed once, and one at a time: what is held is bounded by the buckets of one column, not by
-rows.
+Each column is streamed once, a text with few values twice, and one at a time: what is held is bounded by the
+buckets of one column, not by rows. What rules ask of a column is answered by the same read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 import polars as pl
 
+from edge_runner.contracts.row_rules import Answers, Questions
 from edge_runner.profiles.disclosure import PUBLIC_K, K
 from edge_runner.profiles.scales import SCALES, Scale
 from edge_runner.profiles.sketch import Sketch, make_sketch
 
 MAX_CATEGORIES = 1000
 """A text column with more distinct values holds names or free text; its values are not even counted."""
+FIRST_ROWS = 100_000
+"""So many show whether a text has few values. A wrong guess costs one more read, and changes no result."""
 PUBLIC = "public"
 RESTRICTED = "restricted"
 _KINDS: Mapping[str, Callable[[pl.DataType], bool]] = {
@@ -28,6 +32,8 @@ _KINDS: Mapping[str, Callable[[pl.DataType], bool]] = {
     "time": lambda dtype: dtype == pl.Time,
     "text": lambda dtype: dtype == pl.String or dtype == pl.Categorical or dtype == pl.Enum,
 }
+ROWS, NULLS, DISTINCT, TRUE, KEY = ("edge_rows", "edge_nulls", "edge_distinct", "edge_true", "edge_key")
+"""Columns of results, beside those that are named as the data's columns are."""
 _TOLD_TYPES = {"integer": "number"}
 
 
@@ -46,6 +52,7 @@ class Measured:
         sketch: For the kinds of `SCALES`.
         categories: Rows by value, for texts and booleans; None when a text has too many.
         classification: The contract's word for who may see the column, or None.
+        answers: What rules ask of it.
     """
 
     name: str
@@ -57,6 +64,7 @@ class Measured:
     sketch: Sketch | None = None
     categories: Mapping[str, int] | None = None
     classification: str | None = None
+    answers: Answers = field(default_factory=dict)
 
     @property
     def present(self) -> int:
@@ -74,41 +82,32 @@ class Measured:
         return _TOLD_TYPES.get(self.kind, self.kind)
 
 
-def measure_columns(frame: pl.LazyFrame, classifications: Mapping[str, str | None]) -> list[Measured]:
-    """Measure columns.
+def measure_columns(
+    frame: pl.LazyFrame,
+    classifications: Mapping[str, str | None],
+    asked: Mapping[str, Questions] = MappingProxyType({}),
+) -> list[Measured]:
+    """Measure columns, and answer what rules ask of them.
 
     Args:
         frame: The data.
         classifications: The columns to measure, each with the contract's classification of it or None.
+        asked: By column.
     """
     schema = frame.select(list(classifications)).collect_schema()
-    kinds = {
-        name: "other" if classifications[name] == RESTRICTED else kind_of(dtype)
-        for name, dtype in schema.items()
-    }
-    counts = frame.select(
-        pl.len().alias("rows"),
-        *(pl.col(name).null_count().alias(f"nulls {name}") for name in kinds if kinds[name] not in SCALES),
-        *(
-            pl.col(name).approx_n_unique().alias(f"distinct {name}")
-            for name in kinds
-            if kinds[name] == "text"
-        ),
-    )
-    row = counts.collect(engine="streaming").row(0, named=True)
     return [
-        _measure_values(
-            frame,
+        _measure(
+            frame.select(name),
             Measured(
                 name=name,
-                kind=kind,
-                rows=row["rows"],
-                nulls=row.get(f"nulls {name}", 0),
-                distinct=row.get(f"distinct {name}"),
+                kind="other" if classifications[name] == RESTRICTED else kind_of(dtype),
+                rows=0,
+                nulls=0,
                 classification=classifications[name],
             ),
+            asked.get(name, Questions()),
         )
-        for name, kind in kinds.items()
+        for name, dtype in schema.items()
     ]
 
 
@@ -117,30 +116,73 @@ def kind_of(dtype: pl.DataType) -> str:
     return next((kind for kind, fits in _KINDS.items() if fits(dtype)), "other")
 
 
-def _measure_values(frame: pl.LazyFrame, column: Measured) -> Measured:
-    if column.kind in SCALES:
-        return _sketched(frame, column, SCALES[column.kind])
-    if column.kind == "other" or (column.distinct or 0) > MAX_CATEGORIES:
-        return column
-    groups = _groups(frame, pl.col(column.name)).drop_nulls("key").cast({"key": pl.String})
-    return replace(column, distinct=len(groups), categories=dict(groups.rows()))
+def _measure(frame: pl.LazyFrame, column: Measured, asked: Questions) -> Measured:
+    match column.kind:
+        case "text":
+            return _text(frame, column, asked)
+        case "boolean":
+            return _boolean(frame, column, asked)
+        case "other":
+            return _counted(frame, column, asked.of_rows())
+        case kind:
+            return _sketched(frame, column, asked, SCALES[kind])
 
 
-def _sketched(frame: pl.LazyFrame, column: Measured, scale: Scale) -> Measured:
-    groups = _groups(frame, scale.key_of(pl.col(column.name)))
-    present = groups.drop_nulls("key")
-    raw, counts = present["key"].to_numpy(), present["rows"].to_numpy()
-    is_value = scale.is_value(raw)
-    sketch = make_sketch(scale.keys_of(raw[is_value]), counts[is_value])
+def _counted(frame: pl.LazyFrame, column: Measured, aggregates: Mapping[str, pl.Expr]) -> Measured:
+    """The column with its rows and nulls, and the aggregates as its answers."""
+    counts = {ROWS: pl.len(), NULLS: pl.col(column.name).null_count()}
+    row = frame.select(**counts, **aggregates).collect(engine="streaming").row(0, named=True)
+    return replace(column, rows=row.pop(ROWS), nulls=row.pop(NULLS), answers=row)
+
+
+def _boolean(frame: pl.LazyFrame, column: Measured, asked: Questions) -> Measured:
+    column = _counted(frame, column, asked.of_rows() | {TRUE: pl.col(column.name).sum()})
+    true = column.answers[TRUE]
+    counts = {"false": column.present - true, "true": true}
+    categories = {value: count for value, count in counts.items() if count}
+    return replace(column, distinct=len(categories), categories=categories)
+
+
+def _text(frame: pl.LazyFrame, column: Measured, asked: Questions) -> Measured:
+    """Few distinct values are counted, and rules looked up in them: a pattern for each row costs far more."""
+    is_varied = frame.head(FIRST_ROWS).collect(engine="streaming").n_unique() > MAX_CATEGORIES
+    estimate = {DISTINCT: pl.col(column.name).approx_n_unique()}
+    column = _counted(frame, column, estimate | (asked.of_rows() if is_varied else {}))
+    column = replace(column, distinct=column.answers[DISTINCT])
+    if column.answers[DISTINCT] > MAX_CATEGORIES:
+        return column if is_varied else _counted(frame, column, asked.of_rows())
+    groups = _grouped(frame, pl.col(column.name)).collect(engine="streaming")
+    answers = groups.rename({KEY: column.name}).select(pl.len().alias(DISTINCT), **asked.of_groups(ROWS))
+    present = groups.drop_nulls(KEY).cast({KEY: pl.String})
     return replace(
         column,
-        nulls=int(groups["rows"].sum() - counts.sum()),
-        nans=int(counts[~is_value].sum()),
-        distinct=len(sketch.keys),
-        sketch=sketch,
+        distinct=len(present),
+        categories=dict(present.rows()),
+        answers=answers.row(0, named=True),
     )
 
 
-def _groups(frame: pl.LazyFrame, key: pl.Expr) -> pl.DataFrame:
+def _sketched(frame: pl.LazyFrame, column: Measured, asked: Questions, scale: Scale) -> Measured:
+    grouped = _grouped(frame, scale.key_of(pl.col(column.name)))
+    whole = frame.select(pl.len().alias(ROWS), **asked.of_rows())
+    answers, groups = pl.collect_all([whole, grouped], engine="streaming")  # of one read
+    present = groups.drop_nulls(KEY)
+    raw, counts = present[KEY].to_numpy(), present[ROWS].to_numpy()
+    is_value = scale.is_value(raw)
+    sketch = make_sketch(scale.keys_of(raw[is_value]), counts[is_value])
+    row = answers.row(0, named=True)
+    rows = row.pop(ROWS)
+    return replace(
+        column,
+        rows=rows,
+        nulls=rows - int(counts.sum()),
+        nans=int(counts[~is_value].sum()),
+        distinct=len(sketch.keys),
+        sketch=sketch,
+        answers=row,
+    )
+
+
+def _grouped(frame: pl.LazyFrame, key: pl.Expr) -> pl.LazyFrame:
     """Rows by key; those without a value have the key null."""
-    return frame.group_by(key.alias("key")).agg(pl.len().alias("rows")).collect(engine="streaming")
+    return frame.group_by(key.alias(KEY)).agg(pl.len().alias(ROWS))

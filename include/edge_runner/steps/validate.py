@@ -1,8 +1,8 @@
 """Checks the staged data against its contract and its champion's profile: all rows, aggregates only.
 
 The contract is compiled first, so one that cannot be checked ends the step before any data is read. Then the
-files become one table, so that what is wrong with a file is told with its name. Then the rules are measured,
-then the columns. What was found is written down, whatever the verdict is.
+files become one table, so that what is wrong with a file is told with its name. Then each column is measured,
+with what rules ask of it, then the other rules. What was found is written down, whatever the verdict is.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from edge_runner.contracts.compiler import compile_contract
 from edge_runner.contracts.failing_rows import keep_failing_rows
 from edge_runner.contracts.model import Contract
 from edge_runner.contracts.outcomes import Outcome
+from edge_runner.contracts.row_rules import questions
 from edge_runner.contracts.rules import measure, require_measurable
 from edge_runner.manifest import SPLITS
 from edge_runner.profiles.measure import Measured, measure_columns
@@ -130,12 +131,15 @@ def check(contract: Contract, table: Table, request: Mapping[str, Any], scratch:
         StepError: kind `DataRejected`, naming a file that cannot be decoded.
     """
     try:
-        rows, outcomes = measure(contract, table, request["partition"], scratch)
+        asked = questions(contract.rules, table.schema)
         columns = {
-            split: measure_columns(table.frame(split), classifications(request["contract"]))
+            split: measure_columns(table.frame(split), classifications(request["contract"]), asked)
             for split in SPLITS
             if any(part.split == split for part in table.parts)
         }
+        rows = sum(found[0].rows for found in columns.values())
+        answers = [column.answers for found in columns.values() for column in found]
+        outcomes = measure(contract, table, request["partition"], scratch, rows, answers)
     except READ_ERRORS as error:
         if isinstance(error, OSError) and error.errno in UNWRITABLE:
             raise  # not the data's fault

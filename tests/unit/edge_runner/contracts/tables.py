@@ -9,7 +9,8 @@ import polars as pl
 from edge_runner.contracts.compiler import compile_contract
 from edge_runner.contracts.model import Contract
 from edge_runner.contracts.outcomes import Outcome
-from edge_runner.contracts.rules import measure, require_measurable
+from edge_runner.contracts.rules import require_measurable
+from edge_runner.steps.validate import check
 from edge_runner.tables.files import data_files
 from edge_runner.tables.opening import open_table
 from edge_runner.tables.table import Table
@@ -30,4 +31,4 @@ def opened(text: str, folder: Path, *frames: pl.DataFrame) -> tuple[Contract, Ta
 def outcomes(text: str, folder: Path, *frames: pl.DataFrame) -> list[Outcome]:
     """What becomes of the contract's rules on these frames."""
     contract, table = opened(text, folder, *frames)
-    return measure(contract, table, PARTITION, folder)[1]
+    return check(contract, table, {"contract": text, "partition": PARTITION}, folder).outcomes

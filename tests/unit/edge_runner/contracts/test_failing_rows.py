@@ -9,12 +9,12 @@ from tests.unit.edge_runner.contracts.tables import PARTITION, opened
 
 from edge_runner.contracts import failing_rows
 from edge_runner.contracts.failing_rows import keep_failing_rows
-from edge_runner.contracts.rules import measure
+from edge_runner.steps.validate import check
 
 
 def kept(folder, text, *frames):
     compiled, table = opened(text, folder, *frames)
-    found = measure(compiled, table, PARTITION, folder)[1]
+    found = check(compiled, table, {"contract": text, "partition": PARTITION}, folder).outcomes
     return keep_failing_rows(found, table, folder, folder)
 
 

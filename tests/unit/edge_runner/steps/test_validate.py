@@ -321,6 +321,7 @@ def test_full_disk_is_not_the_datas_fault(dirs, monkeypatch):
     def full(**kwargs):
         raise OSError(errno.ENOSPC, "No space left on device")
 
+    monkeypatch.setattr(uniqueness, "ROWS_IN_MEMORY", 0)
     monkeypatch.setattr(uniqueness.tempfile, "TemporaryDirectory", full)
     with pytest.raises(OSError, match="No space left"):
         run(dirs, contract(column("x", unique=True)))

@@ -13,7 +13,8 @@ from tests.unit.edge_runner.contracts.tables import PARTITION
 from tests.unit.edge_runner.tables.reading import put
 
 from edge_runner.contracts.compiler import compile_contract
-from edge_runner.contracts.rules import measure, require_measurable
+from edge_runner.contracts.rules import require_measurable
+from edge_runner.steps.validate import check
 from edge_runner.tables.files import data_files
 from edge_runner.tables.opening import open_table
 
@@ -115,13 +116,13 @@ def test_counts_equal_the_reference_for_any_rows_files_and_format(tmp_path_facto
     compiled = compile_contract(RULES)
     require_measurable(compiled)
     table = open_table(compiled, data_files(folder, ["holdout"]), folder / "scratch")
-    rows, outcomes = measure(compiled, table, PARTITION, folder)
+    checked = check(compiled, table, {"contract": RULES, "partition": PARTITION}, folder)
     everything = [row for part in files for row in part]
     found = Counter()
-    for outcome in outcomes:
+    for outcome in checked.outcomes:
         found[outcome.rule.name] += outcome.counted
-    sql = next(outcome.measured for outcome in outcomes if outcome.rule.name == "sql")
-    assert rows == len(everything)
+    sql = next(outcome.measured for outcome in checked.outcomes if outcome.rule.name == "sql")
+    assert checked.rows == len(everything)
     assert sql == sum(None not in row[:2] and row[1] > row[0] for row in everything)
     del found["sql"]
     assert found == Counter(reference(everything))
