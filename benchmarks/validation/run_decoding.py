@@ -1,4 +1,8 @@
-"""Decodes every value and keeps none: less no program can do that looks at all of them."""
+"""Decodes every value and keeps none: less no program can do that looks at all of them.
+
+A batch that the sink gets is columns of values in memory, dictionaries looked up and texts checked, as a rule
+needs them: to ask for each column's largest value, too, takes a tenth more processor time.
+"""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ misspelt rule would never be checked; here every key must be one of the standard
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import pydantic
@@ -29,14 +30,15 @@ def invalid(
     return StepError("ContractInvalid", f"The data contract cannot be checked: {what}; {remedy}.")
 
 
+@lru_cache(maxsize=1)
 def parse_document(text: str) -> tuple[OpenDataContractStandard, SchemaObject]:
-    """Read a contract for one table.
+    """Read a contract for one table; the one that was read last is kept, for a check asks for it often.
 
     Args:
         text: The YAML document.
 
     Returns:
-        The contract, and its only schema object.
+        The contract, and its only schema object; nobody changes them.
 
     Raises:
         StepError: kind `ContractInvalid`, when the document is no ODCS v3 contract for one table, has keys

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import polars as pl
@@ -47,30 +49,34 @@ class Questions:
 
 def questions(rules: Sequence[Rule], schema: Mapping[str, pl.DataType]) -> dict[str, Questions]:
     """What rules ask of each column of the normalised data; rules that need more than that are left out."""
-    return {
-        column: Questions(
-            {name: broken(rule, schema) for name, rule in _of(column, rules) if rule.metric in PREDICATES},
-            {name: pl.col(column) for name, rule in _of(column, rules) if rule.metric is Metric.AGE},
-        )
-        for column in schema
-    }
+    where: dict[str, dict[str, pl.Expr]] = {column: {} for column in schema}
+    newest: dict[str, dict[str, pl.Expr]] = {column: {} for column in schema}
+    for number, rule in enumerate(rules):
+        if rule.metric in PREDICATES:
+            where[rule.columns[0]][_name(number)] = broken(rule, schema)
+        elif rule.metric is Metric.AGE:
+            newest[rule.columns[0]][_name(number)] = pl.col(rule.columns[0])
+    return {column: Questions(where[column], newest[column]) for column in schema}
 
 
 def merged(rules: Sequence[Rule], parts: Iterable[Answers]) -> dict[Rule, Any]:
-    """The answers for all rows together, from those for parts of them."""
-    answers = list(parts)
-    found: dict[Rule, Any] = {}
-    for number, rule in enumerate(rules):
-        values = [part[_name(number)] for part in answers if part.get(_name(number)) is not None]
-        if rule.metric is Metric.AGE:
-            found[rule] = max(values, default=None)
-        elif rule.metric in PREDICATES:
-            found[rule] = sum(values)
-    return found
+    """The answers for all rows together.
 
-
-def _of(column: str, rules: Sequence[Rule]) -> list[tuple[str, Rule]]:
-    return [(_name(number), rule) for number, rule in enumerate(rules) if rule.columns[:1] == (column,)]
+    Args:
+        rules: Those that the questions were made of.
+        parts: Answers for parts of the rows or columns; what else is in them is passed over.
+    """
+    values: dict[str, list[Any]] = defaultdict(list)
+    for name, value in chain.from_iterable(part.items() for part in parts):
+        if value is not None:
+            values[name].append(value)
+    counts = {rule: sum(values[_name(at)]) for at, rule in enumerate(rules) if rule.metric in PREDICATES}
+    newest = {
+        rule: max(values[_name(at)], default=None)
+        for at, rule in enumerate(rules)
+        if rule.metric is Metric.AGE
+    }
+    return counts | newest
 
 
 def _name(number: int) -> str:

@@ -1,8 +1,8 @@
 """Counts duplicates exactly, over any number of rows, in bounded memory.
 
 Every value is hashed to 64 bits in one streaming pass. Where there are many, the hashes are spread over files
-by their first bits, and each file is small enough to be sorted in memory. A hash that stands once belongs to a
-value that stands once. Only hashes that stand more than once need a look at the values themselves, for two
+by their first bits, and each file is small enough to be sorted in memory. A hash that stands once belongs to
+a value that stands once. Only hashes that stand more than once need a look at the values themselves, for two
 values may share a hash: a second pass counts the distinct values among them. A unique column, the usual case,
 needs none.
 """

@@ -52,7 +52,7 @@ class Measured:
         sketch: For the kinds of `SCALES`.
         categories: Rows by value, for texts and booleans; None when a text has too many.
         classification: The contract's word for who may see the column, or None.
-        answers: What rules ask of it.
+        answers: To what rules ask of it, by the names of their questions.
     """
 
     name: str
@@ -145,9 +145,10 @@ def _boolean(frame: pl.LazyFrame, column: Measured, asked: Questions) -> Measure
 
 def _text(frame: pl.LazyFrame, column: Measured, asked: Questions) -> Measured:
     """Few distinct values are counted, and rules looked up in them: a pattern for each row costs far more."""
-    is_varied = frame.head(FIRST_ROWS).collect(engine="streaming").n_unique() > MAX_CATEGORIES
-    estimate = {DISTINCT: pl.col(column.name).approx_n_unique()}
-    column = _counted(frame, column, estimate | (asked.of_rows() if is_varied else {}))
+    estimate = pl.col(column.name).approx_n_unique()
+    first = frame.head(FIRST_ROWS).select(estimate).collect(engine="streaming").item()
+    is_varied = first > MAX_CATEGORIES
+    column = _counted(frame, column, {DISTINCT: estimate} | (asked.of_rows() if is_varied else {}))
     column = replace(column, distinct=column.answers[DISTINCT])
     if column.answers[DISTINCT] > MAX_CATEGORIES:
         return column if is_varied else _counted(frame, column, asked.of_rows())

@@ -11,8 +11,10 @@ import polars as pl
 import pytest
 from tests.unit.edge_runner.profiles.columns import measured
 
+from edge_runner.contracts.row_rules import Questions
+from edge_runner.profiles import measure
 from edge_runner.profiles.disclosure import PUBLIC_K, K
-from edge_runner.profiles.measure import MAX_CATEGORIES, measure_columns
+from edge_runner.profiles.measure import MAX_CATEGORIES, RESTRICTED, measure_columns
 
 
 @pytest.mark.parametrize(
@@ -49,6 +51,37 @@ def test_values_of_names_and_free_text_are_not_counted():
     column = measured([str(number) for number in range(2 * MAX_CATEGORIES)])
     assert column.categories is None
     assert column.distinct == pytest.approx(2 * MAX_CATEGORIES, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("first_rows", "max_categories"),
+    [(10, 5), (2, 5), (1, 2), (10, 2)],
+    ids=["few", "few in a short beginning", "many but not in the beginning", "many"],
+)
+def test_rules_of_texts_count_alike_however_many_values_there_are(monkeypatch, first_rows, max_categories):
+    monkeypatch.setattr(measure, "FIRST_ROWS", first_rows)
+    monkeypatch.setattr(measure, "MAX_CATEGORIES", max_categories)
+    frame = pl.LazyFrame({"x": ["a", "a", "b", "c", None, None, None]})
+    asked = Questions({"null": pl.col("x").is_null(), "other": pl.col("x") != "a", "z": pl.col("x") == "z"})
+    (column,) = measure_columns(frame, {"x": None}, {"x": asked})
+    assert (column.rows, column.nulls) == (7, 3)
+    assert {name: column.answers[name] for name in asked.broken} == {"null": 3, "other": 2, "z": 0}
+
+
+@pytest.mark.parametrize(
+    ("values", "classification"),
+    [
+        ([1, 2, None], None),
+        ([1, 2, None], RESTRICTED),
+        ([True, False, None], None),
+        ([b"a", b"b", None], None),
+    ],
+)
+def test_rules_of_every_kind_of_column_are_answered(values, classification):
+    asked = Questions({"null": pl.col("x").is_null()}, {"newest": pl.col("x")})
+    (column,) = measure_columns(pl.LazyFrame({"x": values}), {"x": classification}, {"x": asked})
+    highest = max(value for value in values if value is not None)
+    assert (column.answers["null"], column.answers["newest"]) == (1, highest)
 
 
 def test_restricted_columns_are_only_counted_and_public_ones_not_coarse():

@@ -61,6 +61,15 @@ def test_all_rows_of_both_splits_are_checked_and_the_partition_is_counted(dirs):
     ]
 
 
+def test_rows_of_both_splits_that_break_a_rule_are_counted_together(dirs):
+    write(dirs, "train/a.parquet", ints(1, None, 9))
+    write(dirs, "holdout/a.parquet", ints(9, 9, 2))
+    rules = refusal(dirs, contract(column("x", required=True, logicalTypeOptions={"maximum": 5}))).details[
+        "rules"
+    ]
+    assert [(rule["rule"], rule["failed_rows"]) for rule in rules] == [("required", 1), ("maximum", 3)]
+
+
 def test_nulls_above_the_limit_name_column_share_and_limit(dirs):
     write(dirs, "holdout/a.parquet", ints(1, None, 3, None))
     quality = [{"name": "gaps", "metric": "nullValues", "unit": "percent", "mustBeLessThan": 40}]
