@@ -62,7 +62,7 @@ class Partial:
         """Write and hash the piece that follows what has been hashed."""
         for start in range(0, len(content), SLICE_BYTES):
             part = content[start : start + SLICE_BYTES]
-            os.pwrite(self._descriptor, part, self.hashed_bytes)
+            write_all(self._descriptor, part, self.hashed_bytes)
             self._hash(part)
         if self.hashed_bytes - self._noted_bytes >= NOTED_EVERY_BYTES:
             self._note()
@@ -153,13 +153,20 @@ def keep_small(cache: Cache, blob: ManifestBlob, content: bytes) -> tuple[str, o
     path = cache.new_partial()
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        os.write(descriptor, content)
+        write_all(descriptor, memoryview(content), 0)
         return moved_in(cache, path, descriptor, blake3(content).hexdigest())
     except BaseException:
         path.unlink(missing_ok=True)
         raise
     finally:
         os.close(descriptor)
+
+
+def write_all(descriptor: int, content: memoryview, offset: int) -> None:
+    """Write every byte, or raise: a disk that is just full takes some of them and says nothing else."""
+    while content:
+        written = os.pwrite(descriptor, content, offset)
+        content, offset = content[written:], offset + written
 
 
 def require_md5(blob: ManifestBlob, digest: bytes) -> None:
