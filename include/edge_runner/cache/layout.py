@@ -12,9 +12,11 @@ done. Content is addressed by BLAKE3, which costs a third of the CPU of SHA-256 
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import shutil
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,11 +81,16 @@ class Cache:
     def remove_abandoned(self, now_s: float) -> None:
         """Remove what killed runs left half-written a day ago or earlier."""
         for path in (self.root / "partial").glob("*"):
-            try:
+            with suppress(FileNotFoundError):  # another run was faster
                 if now_s - path.stat().st_mtime > ABANDONED_AFTER_S:
-                    shutil.rmtree(path) if path.is_dir() else path.unlink()
-            except FileNotFoundError:
-                continue
+                    shutil.rmtree(path) if path.is_dir() else _unlink_unless_locked(path)
+
+
+def _unlink_unless_locked(path: Path) -> None:
+    """Remove a file that no run has claimed: one may go on with what has lain here for a day."""
+    with path.open("rb") as file, suppress(BlockingIOError):
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        path.unlink()
 
 
 def pin_of(endpoint: str, container: str, blob: ManifestBlob) -> str:

@@ -7,6 +7,7 @@ import os
 from blake3 import blake3
 
 from edge_runner.cache.layout import ABANDONED_AFTER_S, address_of, pin_of
+from edge_runner.cache.partial import claim
 
 
 def test_pin_differs_with_store_container_name_etag_and_size(blob):
@@ -47,3 +48,13 @@ def test_files_of_killed_runs_are_removed_after_a_day(cache):
         os.utime(path, (now_s - ABANDONED_AFTER_S - 1,) * 2)
     cache.remove_abandoned(now_s)
     assert list((cache.root / "partial").iterdir()) == [fresh]
+
+
+def test_half_blob_of_long_ago_stays_while_a_run_goes_on_with_it(cache, blob):
+    partial = claim(cache, "pin", blob("x"))
+    path = cache.partial_path("pin")
+    now_s = path.stat().st_mtime + ABANDONED_AFTER_S + 1
+    cache.remove_abandoned(now_s)
+    assert path.exists()
+    partial.close(keep=False)
+    assert not path.exists()
