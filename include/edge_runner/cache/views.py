@@ -36,6 +36,7 @@ def ensure_view(cache: Cache, data_digest: str, contents: Mapping[ManifestBlob, 
     for path, entry in wanted.items():
         if found.get(path) != entry.inode:
             _relink(cache, path, entry)
+    (view / COMPLETE_NAME).touch()
 
 
 def remove_view(cache: Cache, data_digest: str) -> None:

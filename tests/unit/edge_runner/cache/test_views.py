@@ -60,6 +60,14 @@ def test_view_says_that_it_is_complete_until_it_is_removed(cache, put, blob):
     assert list((cache.root / "partial").iterdir()) == []
 
 
+def test_view_that_does_not_say_that_it_is_complete_says_so_once_it_is(cache, put, blob):
+    contents = {blob("x"): put(b"abc")}
+    ensure_view(cache, "digest", contents)
+    (cache.view_path("digest") / COMPLETE_NAME).unlink()
+    ensure_view(cache, "digest", contents)
+    assert (cache.view_path("digest") / COMPLETE_NAME).exists()
+
+
 def test_object_that_another_run_evicted_leaves_no_view(cache, put, blob):
     entry = put(b"abc")
     cache.object_path(entry.address).unlink()
