@@ -39,38 +39,39 @@ def make_room(cache: Cache, index: Index, needed_bytes: int, budget: Budget) -> 
     """Evict until so many more bytes fit.
 
     Returns:
-        The bytes that were freed.
+        The bytes of the objects that were evicted.
 
     Raises:
-        StepError: kind `DiskFull`, when what may go is not enough; then nothing has gone.
+        StepError: kind `DiskFull`, when what may go is not enough; then no object that the index knows has
+            gone.
     """
-    lacking = max(
-        _lacking_on_disk(cache, needed_bytes, budget), _lacking_in_quota(index, needed_bytes, budget)
-    )
-    if lacking <= 0:
+    if _lacking(cache, index, needed_bytes, budget) <= 0:
         return 0
     cutoff_s = time.time() - budget.keep_s
+    _remove_views(cache, index, cutoff_s)
+    _remove_orphans(cache, index)
+    lacking = _lacking(cache, index, needed_bytes, budget)
+    if lacking <= 0:
+        return 0
     evictable = index.unused_bytes(cutoff_s)
     if evictable < lacking:
         raise _no_room(cache, needed_bytes, lacking - evictable, budget)
     before = index.size_bytes()
     for address in index.take_unused(cutoff_s, lacking):
         cache.object_path(address).unlink(missing_ok=True)
-    _remove_views(cache, index, cutoff_s)
-    _remove_orphans(cache, index)
     return before - index.size_bytes()
 
 
-def _lacking_on_disk(cache: Cache, needed_bytes: int, budget: Budget) -> int:
-    return needed_bytes + budget.spare_bytes - shutil.disk_usage(cache.root).free
-
-
-def _lacking_in_quota(index: Index, needed_bytes: int, budget: Budget) -> int:
-    return 0 if budget.quota_bytes is None else index.size_bytes() + needed_bytes - budget.quota_bytes
+def _lacking(cache: Cache, index: Index, needed_bytes: int, budget: Budget) -> int:
+    """What is too little, on the disk or of the quota; 0 or less for nothing."""
+    on_disk = needed_bytes + budget.spare_bytes - shutil.disk_usage(cache.root).free
+    if budget.quota_bytes is None:
+        return on_disk
+    return max(on_disk, index.size_bytes() + needed_bytes - budget.quota_bytes)
 
 
 def _remove_views(cache: Cache, index: Index, cutoff_s: float) -> None:
-    """Links of evicted objects in old views would keep their bytes on the disk."""
+    """Links in old views would keep the bytes of objects that go on the disk."""
     used = index.views_used_since(cutoff_s)
     for view in cache.views():
         if view.name not in used and _is_older(view, cutoff_s):

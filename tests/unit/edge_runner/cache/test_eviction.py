@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import os
 import time
+from typing import NamedTuple
 
 import pytest
 
+from edge_runner.cache import eviction
 from edge_runner.cache.eviction import Budget, make_room
 from edge_runner.cache.views import ensure_view
 from edge_runner.protocol import StepError
 
 DAY_S = 86400.0
+
+
+class Disk(NamedTuple):
+    """What is asked of a disk."""
+
+    free: int
 
 
 @pytest.fixture
@@ -67,6 +75,23 @@ def test_orphans_of_killed_runs_go_when_room_is_made(cache, index, put, old_and_
     os.utime(orphan, (time.time() - 2 * DAY_S,) * 2)
     make_room(cache, index, 501, budget(quota_bytes=2500))
     assert (orphan.exists(), young.exists()) == (False, True)
+
+
+def test_orphans_go_before_the_disk_is_called_full(cache, index, put):
+    """An index that was set aside has forgotten everything, and nothing that it knows could make room."""
+    orphan = cache.object_path(put(b"orphan").address)
+    os.utime(orphan, (time.time() - 2 * DAY_S,) * 2)
+    with pytest.raises(StepError, match="Staging needs"):
+        make_room(cache, index, 2**60, budget(quota_bytes=None))
+    assert not orphan.exists()
+
+
+def test_nothing_known_is_evicted_when_orphans_make_enough_room(cache, index, put, old_and_new, monkeypatch):
+    orphan = cache.object_path(put(b"orphan").address)
+    os.utime(orphan, (time.time() - 2 * DAY_S,) * 2)
+    monkeypatch.setattr(eviction.shutil, "disk_usage", lambda _: Disk(free=0 if orphan.exists() else 1000))
+    assert make_room(cache, index, 500, budget(quota_bytes=None)) == 0
+    assert (orphan.exists(), old_and_new["old"].exists()) == (False, True)
 
 
 def test_view_that_the_index_has_forgotten_stays_while_it_is_young(cache, index, put, blob, old_and_new):
