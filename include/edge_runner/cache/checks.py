@@ -29,7 +29,8 @@ def intact(cache: Cache, known: Mapping[str, Entry], parallel: int) -> dict[str,
     doubtful = {pin: entry for pin, entry in known.items() if pin not in believed}
     if not doubtful:
         return believed
-    progress = Progress("checked", len(doubtful), sum(entry.size for entry in doubtful.values()))
+    objects = {entry.address: entry for entry in doubtful.values()}  # several blobs may have the same bytes
+    progress = Progress("checked", len(objects), sum(entry.size for entry in objects.values()))
 
     def check(entry: Entry) -> Entry | None:
         checked = _checked(cache, entry)
@@ -38,8 +39,9 @@ def intact(cache: Cache, known: Mapping[str, Entry], parallel: int) -> dict[str,
         return checked
 
     with shown(progress), ThreadPoolExecutor(parallel) as pool:
-        checked = dict(zip(doubtful, pool.map(check, doubtful.values()), strict=True))
-    return believed | {pin: entry for pin, entry in checked.items() if entry is not None}
+        checked = dict(zip(objects, pool.map(check, objects.values()), strict=True))
+    found = {pin: checked[entry.address] for pin, entry in doubtful.items()}
+    return believed | {pin: entry for pin, entry in found.items() if entry is not None}
 
 
 def _is_believed(cache: Cache, entry: Entry) -> bool:

@@ -68,7 +68,10 @@ class Cache:
     def holds(self, address: str, size: int) -> bool:
         """Whether an object is here with the right content, which is read for it."""
         path = self.object_path(address)
-        return path.is_file() and path.stat().st_size == size and address_of(path) == address
+        try:
+            return path.stat().st_size == size and address_of(path) == address
+        except FileNotFoundError:
+            return False
 
     def objects(self) -> list[Path]:
         """Every object that lies here."""

@@ -46,3 +46,10 @@ def test_object_that_is_gone_is_not_here(cache, put):
     entry = put(b"abc")
     cache.object_path(entry.address).unlink()
     assert intact(cache, {"pin": entry}, 2) == {}
+
+
+def test_object_of_several_blobs_is_read_once(cache, put, capsys):
+    entry = put(b"abc")._replace(boot_id="before")
+    found = intact(cache, {"one": entry, "two": entry}, 2)
+    assert found["one"] == found["two"] != entry
+    assert "checked 1 of 1 blobs" in capsys.readouterr().out
