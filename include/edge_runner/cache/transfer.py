@@ -79,11 +79,7 @@ class Small(Part):
 
 
 class Transfer:
-    """One round of bringing blobs.
-
-    Attributes:
-        elsewhere: After the round: the blobs that another run is bringing.
-    """
+    """One round of bringing blobs."""
 
     def __init__(self, store: BlobStore, cache: Cache, progress: Progress, connections: int) -> None:
         """Prepare a round.
@@ -94,7 +90,6 @@ class Transfer:
             progress: Is told of every byte and blob.
             connections: How many pieces are asked for at once.
         """
-        self.elsewhere: list[Wanted] = []
         self._cache = cache
         self._progress = progress
         self._reader = PartReader[Piece | Small](store, connections)
@@ -107,8 +102,11 @@ class Transfer:
         self._brought: list[tuple[str, Entry]] = []
         self._boot_id = boot_id()
 
-    def bring(self, wanted: Sequence[Wanted]) -> Iterator[tuple[str, Entry]]:
-        """Bring the blobs; gives pin and object of each as soon as it is there, in no certain order.
+    def bring(self, wanted: Sequence[Wanted]) -> Iterator[list[tuple[str, Entry]]]:
+        """Bring the blobs, but those that another run is bringing.
+
+        After each part that arrives it gives pin and object of the blobs that have become whole meanwhile, in
+        no certain order; often there are none.
 
         Raises:
             StepError: kind `DataChanged`, `DataCorrupt`, `StoreUnavailable` or `StoreRefused`: the first that
@@ -118,11 +116,11 @@ class Transfer:
         while True:
             for part in self._reader.read(lambda: self._next(parts)):
                 self._arrived(part)
-                yield from self._taken()
+                yield self._taken()
             self._hand_batch_over()
             if self._working:
                 self._take_up()
-            yield from self._taken()
+            yield self._taken()
             if not self._working and not self._batch:
                 return
 
@@ -144,9 +142,7 @@ class Transfer:
             blob = one.blob
             if blob.size <= SMALL_BYTES:
                 yield Small(blob.name, blob.etag, blob.size, 0, blob.size, BytesIO(), wanted=one)
-            elif (partial := claim(self._cache, one.pin, blob)) is None:
-                self.elsewhere.append(one)
-            else:
+            elif (partial := claim(self._cache, one.pin, blob)) is not None:
                 arriving = Arriving(one.pin, partial)
                 self._open.add(arriving)
                 self._progress.add_bytes(partial.hashed_bytes)

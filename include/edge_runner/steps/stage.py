@@ -24,6 +24,7 @@ from edge_runner.manifest import MANIFEST_NAME, ManifestBlob, read_manifest
 from edge_runner.protocol import Dirs
 
 RECORDED_EVERY_S = 1.0
+TRIES = 3
 LOOK_AGAIN_S = 0.5
 """Between two looks at what another run is bringing."""
 
@@ -49,9 +50,15 @@ def run(request: Mapping[str, Any], secrets: Mapping[str, str], dirs: Dirs) -> d
     cache.remove_abandoned(time.time())
     with opened(cache.index_path) as index, closing(BlobStore(access)) as store:
         staging = Staging(store, cache, index, request)
-        staging.complete(pins)
-        index.use_view(data_digest, time.time())
-        ensure_view(cache, data_digest, {blob: staging.here[pin] for pin, blob in pins.items()})
+        for tries_left in reversed(range(TRIES)):
+            try:
+                staging.complete(pins)
+                index.use_view(data_digest, time.time())
+                ensure_view(cache, data_digest, {blob: staging.here[pin] for pin, blob in pins.items()})
+                break
+            except FileNotFoundError:  # another run has evicted what we had just found
+                if not tries_left:
+                    raise
     return staging.report(pins)
 
 
@@ -77,8 +84,8 @@ class Staging:
         self._index = index
         self._parallel: int = request["parallel"]
         self._budget = Budget(request["quota_bytes"], request["keep_s"])
-        self._downloaded_bytes = self._downloaded_blobs = 0
-        self._repaired_blobs = self._evicted_bytes = 0
+        self._downloaded: set[str] = set()
+        self._downloaded_bytes = self._repaired_blobs = self._evicted_bytes = 0
 
     def complete(self, pins: Pins) -> None:
         """Bring whatever is not here.
@@ -86,10 +93,11 @@ class Staging:
         Raises:
             StepError: As `run`.
         """
+        self.here.clear()
         self._look(pins)
         missing = self._missing(pins)
         needed_bytes = sum(blob.size for blob in missing.values())
-        self._evicted_bytes = make_room(self._cache, self._index, needed_bytes, self._budget)
+        self._evicted_bytes += make_room(self._cache, self._index, needed_bytes, self._budget)
         progress = Progress("downloaded", len(missing), needed_bytes)
         with shown(progress):
             while missing:
@@ -106,7 +114,7 @@ class Staging:
             "blobs": len(pins),
             "size_bytes": sum(blob.size for blob in pins.values()),
             "downloaded_bytes": self._downloaded_bytes,
-            "reused_blobs": len(pins) - self._downloaded_blobs,
+            "reused_blobs": len(pins) - len(self._downloaded),
             "repaired_blobs": self._repaired_blobs,
             "evicted_bytes": self._evicted_bytes,
         }
@@ -130,9 +138,9 @@ class Staging:
         unrecorded: list[tuple[str, Entry]] = []
         due_s = time.monotonic() + RECORDED_EVERY_S
         try:
-            for one in transfer.bring([Wanted(pin, blob) for pin, blob in missing.items()]):
-                unrecorded.append(one)
-                if time.monotonic() >= due_s:
+            for brought in transfer.bring([Wanted(pin, blob) for pin, blob in missing.items()]):
+                unrecorded += brought
+                if unrecorded and time.monotonic() >= due_s:
                     self._record(unrecorded)
                     unrecorded, due_s = [], time.monotonic() + RECORDED_EVERY_S
         finally:
@@ -141,5 +149,5 @@ class Staging:
     def _record(self, brought: list[tuple[str, Entry]]) -> None:
         self._index.record(brought, time.time())
         self.here.update(brought)
-        self._downloaded_blobs += len(brought)
+        self._downloaded.update(pin for pin, _ in brought)
         self._downloaded_bytes += sum(entry.size for _, entry in brought)

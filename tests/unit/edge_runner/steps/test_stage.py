@@ -7,6 +7,7 @@ import os
 import random
 import sqlite3
 import threading
+import time
 from base64 import b64encode
 from contextlib import closing
 
@@ -14,6 +15,8 @@ import pytest
 from tests.standins.certificates import certificates
 from tests.standins.ranged_blobs import CONTAINER, Trouble, ranged_blobs
 
+from edge_runner.cache.index import opened
+from edge_runner.cache.layout import Cache
 from edge_runner.cache.partial import PIECE_BYTES
 from edge_runner.manifest import digest_of_manifest, make_manifest
 from edge_runner.protocol import StepError
@@ -347,3 +350,39 @@ def test_index_knows_every_object_by_its_content(staged):
     staged.run()
     with closing(sqlite3.connect(staged.dirs.cache / "index.sqlite")) as database:
         assert database.execute("SELECT count(*), sum(size) FROM objects").fetchone() == (3, len(LARGE) + 3)
+
+
+def test_object_that_another_run_evicts_in_between_is_brought_again(staged):
+    staged.run()
+    staged.box.blobs["late"] = b"late"
+    digest = staged.pin()
+
+    def trouble(asked):
+        if asked.name == "late":
+            with opened(staged.dirs.cache / "index.sqlite") as index:
+                for address in index.take_unused(time.time() + 1, 2**30):
+                    Cache(staged.dirs.cache).object_path(address).unlink(missing_ok=True)
+
+    staged.box.trouble = trouble
+    value = staged.run(digest)
+    assert (value["blobs"], value["reused_blobs"]) == (4, 0)
+    view = Cache(staged.dirs.cache).view_path(digest) / "train"
+    assert {path.name: path.read_bytes() for path in view.iterdir()} == staged.box.blobs
+
+
+def test_blob_that_is_whole_is_known_while_a_long_one_still_arrives(staged, monkeypatch):
+    """A run that is killed then, and one that waits for it, find it."""
+    monkeypatch.setattr(stage, "RECORDED_EVERY_S", 0.3)
+    known = []
+
+    def trouble(asked):
+        if asked.start == 2 * PIECE_BYTES:
+            time.sleep(0.4)
+        if asked.start == 3 * PIECE_BYTES:
+            with closing(sqlite3.connect(staged.dirs.cache / "index.sqlite")) as database:
+                known.extend(database.execute("SELECT size FROM objects"))
+
+    staged.box.blobs = {"first": LARGE[: PIECE_BYTES // 2], "large": LARGE}
+    staged.box.trouble = trouble
+    staged.run(parallel=1)
+    assert known == [(PIECE_BYTES // 2,)]
