@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from edge_runner.protocol import JOB_DIR, JOB_VOLUME_DIR, PACKAGE_NAME, WANTED_NAME, canonical_json
-from edge_training.errors import DiskFull, EdgeError, SiteNotReady, SiteUnreachable
+from edge_training.errors import DiskFull, EdgeError, SiteFailing, SiteNotReady, SiteUnreachable
 from edge_training.given_sas import end_of
 from edge_training.jobs import announced
 from edge_training.ports.edge_host import EdgeHost
@@ -67,6 +67,8 @@ async def _keep_renewing(
         await asyncio.sleep(pause_s)
         try:
             await renew_if_due(host, job_name, sign, datetime.now(UTC))
+        except SiteFailing:
+            continue  # Docker fails for a moment, and whoever follows a log may not notice
         except SiteUnreachable:
             return
         except EdgeError as error:

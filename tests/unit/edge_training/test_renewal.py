@@ -11,7 +11,7 @@ from tests.fakes.edge_host import InMemoryEdgeHost, Outcome
 from tests.jobs import IMAGE, OWNER, PLAIN
 
 from edge_runner.protocol import WANTED_NAME, WORK_NAME
-from edge_training.errors import BadRequest, SiteUnreachable
+from edge_training.errors import BadRequest, SiteFailing, SiteUnreachable
 from edge_training.lifecycle import ensure_started
 from edge_training.renewal import RECORD_NAME, is_due, renew_if_due, renewed
 
@@ -120,6 +120,14 @@ async def test_a_lost_line_ends_the_renewing_and_nothing_else(host):
         await until(lambda: sign.asked)
         await asyncio.sleep(0.01)
     assert sign.asked == 1
+
+
+async def test_docker_that_fails_for_a_moment_does_not_end_the_renewing(host):
+    sign = Signer(SiteFailing("Docker fails."))
+    async with renewed(host, NAME, sign, print, pause_s=0):
+        await until(lambda: sign.asked)
+        sign.answer = SAS
+        await until(lambda: delivered(host))
 
 
 async def test_a_job_without_access_is_never_asked_for_any(host):
