@@ -106,10 +106,10 @@ def retry_after_s(response: Response) -> float:
     Source: RFC 9110, section 10.2.3.
     """
     value = response.headers.get("retry-after", "")
-    if value.isdigit():
+    if value.isdecimal():
         return float(value)
     try:
-        return max(0.0, (parsedate_to_datetime(value) - server_time(response)).total_seconds())
+        return max(0.0, (_in_utc(parsedate_to_datetime(value)) - server_time(response)).total_seconds())
     except ValueError:
         return 0.0
 
@@ -117,9 +117,13 @@ def retry_after_s(response: Response) -> float:
 def server_time(response: Response) -> datetime:
     """The server's clock at the time of an answer; ours when the answer does not tell."""
     try:
-        moment = parsedate_to_datetime(response.headers.get("date", ""))
+        return _in_utc(parsedate_to_datetime(response.headers.get("date", "")))
     except ValueError:
         return datetime.now(UTC)
+
+
+def _in_utc(moment: datetime) -> datetime:
+    """A moment with its zone; of one that names none it is UTC."""
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
@@ -161,7 +165,9 @@ def refused_signature(
     """What is wrong with the signature itself; None when it is something else."""
     fields = {name: values[0] for name, values in parse_qs(sas).items()}
     now = server_time(response)
-    end, start = (datetime.fromisoformat(fields[name]) if name in fields else now for name in ("se", "st"))
+    end, start = (
+        _in_utc(datetime.fromisoformat(fields[name])) if name in fields else now for name in ("se", "st")
+    )
     clocks = f"the store's clock says {_stamp(now)}, the VM's {_stamp(datetime.now(UTC))}"
     if "se" in fields and now >= end:
         return SignatureRefused(sas, _ended(access, fields["se"], clocks), ended=True)

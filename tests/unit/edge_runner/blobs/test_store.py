@@ -11,7 +11,7 @@ from tests.standins.ranged_blobs import Trouble, ranged_blobs
 from tests.unit.edge_runner.blobs.reading import read_part
 
 from edge_runner.blobs.access import StoreAccess
-from edge_runner.blobs.signature import Signature
+from edge_runner.blobs.signature import Signature, Waiting
 from edge_runner.blobs.store import BlobStore, RetryPolicy
 from edge_runner.protocol import StepError
 
@@ -266,6 +266,24 @@ def test_refusal_is_one_sentence_with_its_remedy_and_without_the_signature(answe
     assert words in caught.value.message
     assert "SECRET" not in caught.value.message
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ("st=2013-01-01&se=2014-01-01", "put the account's present key"),
+        ("st=2012-01-01&se=2013-01-01", "the signature expired at 2013-01-01 and"),
+        ("st=2013-01-02&se=2014-01-01", "valid from 2013-01-02 and"),
+    ],
+)
+def test_signature_that_somebody_has_made_for_whole_days_is_explained_too(fields, words):
+    """Its dates name no zone."""
+    signature = Signature(f"sv=2019-02-02&{fields}&sig=SECRET", NOWHERE, NOWHERE, Waiting(patience_s=0))
+    answer = error(403, "AuthenticationFailed")
+    with scripted_server(answer) as server, pytest.raises(StepError) as caught:
+        read_part(store_on(server, signature=signature))
+    assert caught.value.kind == "StoreRefused"
+    assert words in caught.value.message
 
 
 def test_code_is_read_from_the_body_when_a_proxy_dropped_the_header():
