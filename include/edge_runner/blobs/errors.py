@@ -83,7 +83,7 @@ def verdict_for(
     if response.status >= 500 or response.status in PASSING_STATUSES:
         return PassingTrouble(f"{response.status} {code}".strip(), retry_after_s(response))
     if blob is not None and (response.status == 412 or code == "BlobNotFound"):
-        return _changed(access, blob)
+        return changed(access, blob)
     if blob is not None and response.status == 416:
         return corrupt(blob, "is shorter than the snapshot found it")
     if response.status == 403 and (refused := refused_signature(access, response, code, sas)):
@@ -127,7 +127,7 @@ def _in_utc(moment: datetime) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _changed(access: StoreAccess, blob: str) -> StepError:
+def changed(access: StoreAccess, blob: str) -> StepError:
     """The error for a blob that is gone or has another ETag; stores answer 412 for both, some 404."""
     return StepError(
         "DataChanged",

@@ -17,6 +17,7 @@ from edge_runner.blobs.access import StoreAccess
 from edge_runner.blobs.errors import (
     PassingTrouble,
     SignatureRefused,
+    changed,
     corrupt,
     server_time,
     untrusted_certificate,
@@ -190,15 +191,18 @@ class BlobStore:
         """
         if isinstance(answer, UntrustedCertificate):
             raise answer
+        response = answer.response if isinstance(answer, TransportError) else answer
+        if is_of_another_version(response, part.etag):
+            raise changed(self.access, part.name)
         if isinstance(answer, TransportError):
             before = part.had
-            if begins_at(answer.response, part.start):
-                part.had = min(before + answer.response.received, max(0, part.length - 1))
+            if begins_at(response, part.start):
+                part.had = min(before + response.received, max(0, part.length - 1))
             raise PassingTrouble(str(answer), 0.0, has_helped=part.had > before)
-        if answer.status not in OK_STATUSES:
-            raise verdict_for(self.access, answer, part.name, part.sas)
+        if response.status not in OK_STATUSES:
+            raise verdict_for(self.access, response, part.name, part.sas)
         self.access.signature.accepted()
-        require_range(answer, part)
+        require_range(response, part)
 
     def close(self) -> None:
         """Close the kept-alive connection."""
@@ -229,6 +233,14 @@ class BlobStore:
 def through(proxy: str) -> str:
     """What else to check of a store that is reached through a proxy."""
     return f", and the proxy {proxy}, whose answers are in the forwarder's log on the VM" if proxy else ""
+
+
+def is_of_another_version(response: Response, etag: str) -> bool:
+    """Whether a good answer says that its body is of another ETag; a cache before the store may not heed
+    If-Match.
+    """
+    found = response.headers.get("etag", "").removeprefix("W/").strip('"')
+    return response.status in OK_STATUSES and found not in ("", etag)
 
 
 def begins_at(response: Response, start: int) -> bool:

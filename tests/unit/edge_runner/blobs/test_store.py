@@ -164,6 +164,21 @@ def test_half_of_another_part_is_not_taken_for_a_half_of_the_right_one():
         assert read_ranged(box, "b", offset=3, length=4) == b"3456"
 
 
+@pytest.mark.parametrize("cut_after", [None, 2], ids=["whole", "broken"])
+def test_bytes_of_another_version_are_refused_where_if_match_is_not_heeded(cut_after):
+    answer = Answer(body=b"abd", headers={"ETag": '"0x8D2"'}, cut_after=cut_after)
+    with scripted_server(answer, Answer(body=b"abc")) as server, pytest.raises(StepError) as caught:
+        read_part(store_on(server))
+    assert caught.value.kind == "DataChanged"
+    assert "'b' in box was replaced" in caught.value.message
+
+
+@pytest.mark.parametrize("etag", ['"0x8D1"', "0x8D1", 'W/"0x8D1"'])
+def test_etag_is_the_same_however_it_is_spelled(etag):
+    with scripted_server(Answer(body=b"abc", headers={"ETag": etag})) as server:
+        assert read_part(store_on(server)) == b"abc"
+
+
 @pytest.mark.parametrize("content", [b"ab", b"abcd", b""], ids=["shorter", "longer", "empty"])
 def test_blob_of_another_size_is_refused_with_both_sizes(content):
     with scripted_server(Answer(body=content)) as server, pytest.raises(StepError) as caught:
