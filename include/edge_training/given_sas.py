@@ -17,8 +17,9 @@ NAMES = {"r": "read", "l": "list"}
 
 
 def query_of(token_or_url: str) -> str:
-    """The query string of a token, with or without its question mark, or of a URL."""
-    return urlsplit(token_or_url).query if "://" in token_or_url else token_or_url.lstrip("?")
+    """The query string of a token, with or without its question mark, or of a URL; blanks around it go."""
+    given = token_or_url.strip()
+    return urlsplit(given).query if "://" in given else given.lstrip("?")
 
 
 def fields_of(sas: str) -> dict[str, str]:

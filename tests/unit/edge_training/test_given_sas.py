@@ -92,8 +92,9 @@ def test_a_step_that_lists_asks_for_the_right_to_list():
 
 
 @pytest.mark.parametrize("given", ["sv=1&sig=2", "?sv=1&sig=2", "https://a.blob.test/box?sv=1&sig=2"])
-def test_a_token_may_have_its_question_mark_or_be_a_url(given):
-    assert query_of(given) == "sv=1&sig=2"
+@pytest.mark.parametrize("around", ["", " ", "\n"])
+def test_a_token_may_have_its_question_mark_or_be_a_url(given, around):
+    assert query_of(around + given + around) == "sv=1&sig=2"
 
 
 def test_an_end_without_a_zone_is_utc():
