@@ -78,7 +78,6 @@ class Retries:
                 return 0.0
             case PassingTrouble(has_helped=True):
                 self._failures = 0
-                return 0.0
         self._failures += 1
         if self._failures >= self._policy.attempts:
             raise StepError(

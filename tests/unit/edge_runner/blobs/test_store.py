@@ -128,10 +128,12 @@ def test_connection_that_breaks_at_any_tenth_costs_only_what_was_missing(tenth):
         assert box.sent_bytes == len(content)
 
 
-def test_connection_that_breaks_again_and_again_is_gone_on_with_as_long_as_bytes_come():
+def test_connection_that_breaks_again_and_again_is_gone_on_with_at_a_walk_as_long_as_bytes_come():
     with ranged_blobs(b=b"0123456789" * 10) as box:
         box.trouble = lambda _: Trouble(cut_after=7)
-        assert read_ranged(box, "b") == b"0123456789" * 10
+        part = read_part(store_on(box, pauses := []), "b", 100, box.etag("b"))
+    assert part == b"0123456789" * 10
+    assert pauses == pytest.approx([1.0] * 14, abs=0.5)
 
 
 def test_connection_that_breaks_before_the_first_byte_is_given_up_in_the_end():
