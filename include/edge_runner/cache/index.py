@@ -6,6 +6,8 @@ the blobs are then downloaded again.
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -130,16 +132,26 @@ class Index:
         try:
             yield
         except BaseException:
-            self._database.execute("ROLLBACK")
+            if self._database.in_transaction:  # a full disk ends it by itself
+                self._database.execute("ROLLBACK")
             raise
         self._database.execute("COMMIT")
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[Index]:
-    """The index, for the length of a `with`."""
-    with closing(_connect(path)) as database:
-        yield Index(database)
+    """The index, for the length of a `with`.
+
+    Raises:
+        OSError: There is no room for it.
+    """
+    try:
+        with closing(_connect(path)) as database:
+            yield Index(database)
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
+            raise
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
 
 
 def _connect(path: Path) -> sqlite3.Connection:

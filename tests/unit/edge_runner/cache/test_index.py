@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
 
-from edge_runner.cache.index import Entry, opened
+from edge_runner.cache import index as index_module
+from edge_runner.cache.index import SCHEMA, Entry, opened
 
 
 def entry(address, size=1):
@@ -71,6 +73,13 @@ def test_damaged_database_is_set_aside_and_a_new_one_begun(cache, place):
         index.record([("one", entry("a"))], now_s=3)
         assert index.use(["one"], now_s=4) == {"one": entry("a")}
     assert cache.index_path.with_suffix(".damaged").is_file()
+
+
+def test_disk_that_has_no_room_for_the_index_is_full(cache, monkeypatch):
+    monkeypatch.setattr(index_module, "SCHEMA", f"{SCHEMA} PRAGMA max_page_count = 12;")
+    with pytest.raises(OSError, match="No space left") as caught, opened(cache.index_path) as index:
+        index.record([(f"pin-{number}", entry(f"{number}")) for number in range(5000)], now_s=1)
+    assert caught.value.errno == errno.ENOSPC
 
 
 def test_transaction_that_fails_leaves_nothing_behind(index):
