@@ -55,8 +55,8 @@ class Partial:
             self._hash(os.pread(self._descriptor, length, start))
 
     def missing(self) -> Iterator[tuple[int, int]]:
-        """Offset and length of each piece that is still to be brought; one of nothing for an empty blob."""
-        return pieces(self.hashed_bytes, self.blob.size) if self.blob.size else iter([(0, 0)])
+        """Offset and length of each piece that is still to be brought."""
+        return pieces(self.hashed_bytes, self.blob.size)
 
     def take(self, content: memoryview) -> None:
         """Write and hash the piece that follows what has been hashed."""
