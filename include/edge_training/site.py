@@ -50,14 +50,17 @@ class BlobStore:
 
     def forward(self, image: str) -> BlobForward:
         """The one address that jobs on the storage network reach."""
-        parts = urlsplit(self.endpoint)
-        if parts.scheme != "https" or not parts.hostname:
+        try:
+            parts = urlsplit(self.endpoint)
+            host, port = parts.hostname, parts.port or HTTPS_PORT
+        except ValueError:  # a port that is no number, half of an IPv6 address
+            host = None
+        if not host or parts.scheme != "https":
             raise BadRequest(
                 f"The blob endpoint {self.endpoint!r} is no https address; correct the host of the blob "
                 "connection."
             )
-        address = self.forward_address or parts.hostname
-        return BlobForward(parts.hostname, parts.port or HTTPS_PORT, address, image, self.proxy)
+        return BlobForward(host, port, self.forward_address or host, image, self.proxy)
 
     def request(self, container: str) -> dict[str, Any]:
         """What a step is told about the store; nothing of it is secret."""

@@ -31,8 +31,18 @@ def test_port_and_forward_address_can_be_given():
     assert (forward.port, forward.address) == (17810, "10.0.0.4")
 
 
-@pytest.mark.parametrize("endpoint", ["http://store.example", "store.example", "https://"])
-def test_an_endpoint_without_tls_is_refused(endpoint):
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "http://store.example",
+        "store.example",
+        "https://",
+        "https://store.example:port",
+        "https://store.example:99999",
+        "https://[::1",
+    ],
+)
+def test_an_endpoint_that_is_no_https_address_is_refused(endpoint):
     with pytest.raises(BadRequest, match="is no https address; correct the host of the blob connection"):
         BlobStore(endpoint, "edgestore", KEY).forward("image")
 
