@@ -12,8 +12,10 @@ done. Content is addressed by BLAKE3, which costs a third of the CPU of SHA-256 
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import hashlib
+import os
 import shutil
 import uuid
 from contextlib import suppress
@@ -72,6 +74,19 @@ class Cache:
             return path.stat().st_size == size and address_of(path) == address
         except FileNotFoundError:
             return False
+
+    def flush(self) -> None:
+        """Wait until all of it is on the disk.
+
+        Raises:
+            OSError: The disk did not take it.
+        """
+        folder = os.open(self.root, os.O_RDONLY)
+        try:
+            if ctypes.CDLL(None, use_errno=True).syncfs(folder) != 0:
+                raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+        finally:
+            os.close(folder)
 
     def objects(self) -> list[Path]:
         """Every object that lies here."""

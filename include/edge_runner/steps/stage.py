@@ -59,6 +59,7 @@ def run(request: Mapping[str, Any], secrets: Mapping[str, str], dirs: Dirs) -> d
             except FileNotFoundError:  # another run has evicted what we had just found
                 if not tries_left:
                     raise
+    cache.flush()  # the steps that follow go on after a power cut, and do not check again
     return staging.report(pins)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import random
@@ -386,3 +387,17 @@ def test_blob_that_is_whole_is_known_while_a_long_one_still_arrives(staged, monk
     staged.box.trouble = trouble
     staged.run(parallel=1)
     assert known == [(PIECE_BYTES // 2,)]
+
+
+def test_staging_ends_well_only_when_the_disk_has_all_of_it(staged, monkeypatch):
+    """A training that goes on after a power cut reads what was staged before it, and does not stage again."""
+    there = []
+
+    def broken(cache):
+        there.extend(path.name for path in cache.root.glob("views/*/train/*"))
+        raise OSError(errno.EIO, "the disk is broken")
+
+    monkeypatch.setattr(Cache, "flush", broken)
+    with pytest.raises(OSError, match="broken"):
+        staged.run()
+    assert sorted(there) == sorted(staged.box.blobs)
