@@ -72,6 +72,10 @@ class Ended:
         """What a task returned."""
         return self.api.handed_on(self.run["dag_id"], self.run["dag_run_id"], task_id)
 
+    def link(self, task_id: str, name: str) -> str | None:
+        """Where a button on a task's page leads."""
+        return self.api.links(self.run["dag_id"], self.run["dag_run_id"], task_id)[name]
+
     def log(self, task_id: str) -> str:
         """A task's log."""
         said = self.api.messages(self.run["dag_id"], self.run["dag_run_id"], self.tasks[task_id])
