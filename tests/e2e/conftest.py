@@ -21,7 +21,7 @@ from local_site.site import Site
 
 SOON = {
     '"retries": 5,': '"retries": 3,\n        "poll_s": 1,\n        "wait_limit_s": 3,',
-    "import Gate, ModelProject": "import Gate, ModelProject, Ready",
+    "import Drift, Gate, ModelProject": "import Drift, Gate, ModelProject, Ready",
     'prefix="flights/date={partition}/",': 'prefix="flights/date={partition}/",\n    ready=Ready(),',
 }
 ON_SCHEDULE = {
