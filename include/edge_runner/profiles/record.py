@@ -109,7 +109,9 @@ def _summary(drift: Mapping[str, Mapping[str, Any]]) -> str:
     """How many columns were compared, and a line for each that is warned of."""
     compared = sum(one["status"] == "compared" for one in drift.values())
     warned = [_sentence(name, one) for name, one in drift.items() if one["verdict"] == "warn"]
-    return "\n".join([f"drift: {compared} of {len(drift)} columns compared", *(f"warning: {one}" for one in warned)])
+    return "\n".join(
+        [f"drift: {compared} of {len(drift)} columns compared", *(f"warning: {one}" for one in warned)]
+    )
 
 
 def _sentence(column: str, drift: Mapping[str, Any]) -> str:
