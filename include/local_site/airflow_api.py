@@ -84,6 +84,11 @@ class AirflowApi:
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/return_value"
         return self._call("GET", path)["value"]
 
+    def links(self, dag_id: str, run_id: str, task_id: str) -> dict[str, str | None]:
+        """Where the buttons on a task's page lead, by what is written on them."""
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/links"
+        return dict(self._call("GET", path)["extra_links"])
+
     def messages(
         self, dag_id: str, run_id: str, task: dict[str, Any], levels: Collection[str] | None = None
     ) -> list[str]:

@@ -19,6 +19,7 @@ from local_site.info import SiteInfo
 
 SHORT_DIGEST = 8
 CALL_LIMIT_S = 30.0
+REPORT_LINK = "Validation report"
 LEFT = ("partition", "data", "image")
 
 
@@ -62,6 +63,7 @@ def partition(api: AirflowApi, info: SiteInfo, dag_id: str, run: Mapping[str, An
         "model_version": registration["model_version"],
         "tags": version_tags(info, registration["model_name"], registration["model_version"]),
         "metrics": evaluation["metrics"],
+        "data_report": api.links(dag_id, run_id, "validate_data")[REPORT_LINK],
         "image": image["image"],
         "stage_seconds": {task["task_id"]: seconds_of(task) for task in api.tasks(dag_id, run_id)},
     }
@@ -108,6 +110,7 @@ def show(console: Console, report: Mapping[str, Any], info: SiteInfo) -> None:
     console.print(f"Airflow    {info.airflow_url}")
     console.print(f"           user {info.airflow_user}, password {info.airflow_password}")
     console.print(f"MLflow     {info.mlflow_url}")
+    console.print(f"Data       {report['partitions'][-1]['data_report']}", soft_wrap=True)
     console.print(f"Service    {report['endpoints']['service']}")
     console.print(f"Registry   https://{info.registry}   user {info.registry_user}")
     console.print(f"Blobs      {info.blob_host_endpoint}")

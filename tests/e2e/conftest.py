@@ -21,7 +21,7 @@ from local_site.site import Site
 
 SOON = {
     '"retries": 5,': '"retries": 3,\n        "poll_s": 1,\n        "wait_limit_s": 3,',
-    "import Gate, ModelProject": "import Gate, ModelProject, Ready",
+    "import Drift, Gate, ModelProject": "import Drift, Gate, ModelProject, Ready",
     'prefix="flights/date={partition}/",': 'prefix="flights/date={partition}/",\n    ready=Ready(),',
 }
 ON_SCHEDULE = {
@@ -71,6 +71,10 @@ class Ended:
     def handed_on(self, task_id: str) -> Any:
         """What a task returned."""
         return self.api.handed_on(self.run["dag_id"], self.run["dag_run_id"], task_id)
+
+    def link(self, task_id: str, name: str) -> str | None:
+        """Where a button on a task's page leads."""
+        return self.api.links(self.run["dag_id"], self.run["dag_run_id"], task_id)[name]
 
     def log(self, task_id: str) -> str:
         """A task's log."""

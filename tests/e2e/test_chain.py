@@ -187,6 +187,7 @@ def test_a_partition_processed_again_trains_nothing_and_gives_the_same_image(
     since = airflow.api.backfill(DAG_ID, PARTITION, PARTITION, {"deploy": "never"})
     again = airflow.ended(DAG_ID, since, run_type="backfill", partition_key=PARTITION)
     assert again.states == dict.fromkeys(CHAIN, "success")
+    assert "the champion, was trained on" in again.log("validate_data")
     assert engine.containers.get(container_name("train", training["training_key"])).attrs["State"] == before
     assert len(versions(site, "flight_delay", training["training_key"])) == 1
     for task, name in (

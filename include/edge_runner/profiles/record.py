@@ -42,10 +42,7 @@ def compare_with_champion(
         Drift per split, and why there is none.
     """
     drift, note = compare_splits(columns, request.get("reference_profile"), request.get("drift") or {})
-    warned = [_sentence(name, one) for name, one in worst_drift(drift).items() if one["verdict"] == "warn"]
-    print(
-        f"drift: not compared, {note}" if note else "".join(f"warning: {one}\n" for one in warned), flush=True
-    )
+    print(f"drift: not compared, {note}" if note else _summary(worst_drift(drift)), flush=True)
     return drift, note
 
 
@@ -106,6 +103,15 @@ def write_record(
             for name, content in sorted(contents.items())
         ],
     }
+
+
+def _summary(drift: Mapping[str, Mapping[str, Any]]) -> str:
+    """How many columns were compared, and a line for each that is warned of."""
+    compared = sum(one["status"] == "compared" for one in drift.values())
+    warned = [_sentence(name, one) for name, one in drift.items() if one["verdict"] == "warn"]
+    return "\n".join(
+        [f"drift: {compared} of {len(drift)} columns compared", *(f"warning: {one}" for one in warned)]
+    )
 
 
 def _sentence(column: str, drift: Mapping[str, Any]) -> str:

@@ -39,7 +39,14 @@ def test_second_time_nothing_is_downloaded(box):
     box.put("day=1/a", b"abc")
     digest = box.snapshot(train="day=1/")["data_digest"]
     box.stage(digest)
-    assert box.stage(digest) == {"blobs": 1, "size_bytes": 3, "downloaded_bytes": 0, "reused_blobs": 1}
+    assert box.stage(digest) == {
+        "blobs": 1,
+        "size_bytes": 3,
+        "downloaded_bytes": 0,
+        "reused_blobs": 1,
+        "repaired_blobs": 0,
+        "evicted_bytes": 0,
+    }
 
 
 def test_window_that_moves_by_a_day_downloads_one_day(box):
@@ -157,7 +164,8 @@ def test_damaged_content_on_the_disk_is_downloaded_again(box):
     link = box.view(digest) / "train/day=1/a"
     link.chmod(0o644)
     link.write_bytes(b"abc")
-    assert box.stage(digest)["downloaded_bytes"] == 300
+    value = box.stage(digest)
+    assert (value["downloaded_bytes"], value["repaired_blobs"]) == (300, 1)
     assert link.read_bytes() == b"abc" * 100
 
 

@@ -106,10 +106,11 @@ def test_contract_that_cannot_be_checked_leaves_no_report(dirs):
     assert list(dirs.job.iterdir()) == []
 
 
-def test_data_like_the_champions_are_near(dirs, champion):
+def test_data_like_the_champions_are_near(dirs, champion, capsys):
     value = run(dirs, reference_profile=champion, drift={"psi": {"warn": 0.1, "stop": 0.25}})
     assert value["drift"]["x"]["psi"] < 0.1
     assert value["drift"]["x"]["verdict"] == "ok"
+    assert capsys.readouterr().out.splitlines()[-1] == "drift: 1 of 1 columns compared"
 
 
 @pytest.mark.parametrize("drift", [{}, None])
@@ -125,7 +126,9 @@ def test_drift_past_a_warning_is_told_and_ends_nothing(dirs, champion, capsys):
     value = run(dirs, reference_profile=champion, drift={"psi": {"warn": 0.1}})
     assert value["drift"]["x"]["verdict"] == "warn"
     assert written(dirs, REPORT_NAME)["verdict"] == "warned"
-    assert "warning: column x has PSI" in capsys.readouterr().out
+    *_, compared, warned = capsys.readouterr().out.splitlines()
+    assert compared == "drift: 1 of 1 columns compared"
+    assert warned.startswith("warning: column x has PSI")
 
 
 def test_drift_past_a_stop_rejects_the_data(dirs, champion):
