@@ -38,9 +38,11 @@ def snapshot(endpoint: str, ca_file: Path, job_dir: Path) -> Callable[[], object
 def bare(endpoint: str, ca_file: Path, job_dir: Path) -> Callable[[], object]:
     """Fetch and parse every page with the step's own client, and keep nothing."""
     from edge_runner.blobs.access import StoreAccess
+    from edge_runner.blobs.signature import Signature
     from edge_runner.blobs.store import BlobStore
 
-    access = StoreAccess(endpoint, CONTAINER, SAS, "2019-02-02", ca_file.read_text())
+    signature = Signature(SAS, job_dir / "renewed.json", job_dir / "wanted")
+    access = StoreAccess(endpoint, CONTAINER, signature, "2019-02-02", ca_file.read_text())
     return lambda: sum(len(page.blobs) for page in BlobStore(access).list_pages(PREFIX))
 
 
