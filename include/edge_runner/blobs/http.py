@@ -226,6 +226,8 @@ def new_connection(ca_pem: str | None) -> pycurl.Curl:
     """A connection that speaks HTTP/1.1 over TLS and trusts only the given certificates, or the system's."""
     curl = pycurl.Curl()
     curl.setopt(pycurl.PROXY, "")
+    # Jobs have no other address and no name server: asked for one, it would keep `close` waiting for 10 s.
+    curl.setopt(pycurl.IPRESOLVE, pycurl.IPRESOLVE_V4)
     curl.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTPS)
     curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
     curl.setopt(pycurl.SSLVERSION, pycurl.SSLVERSION_TLSv1_2)
