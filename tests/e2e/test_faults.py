@@ -43,6 +43,7 @@ def verdicts(suite: Suite) -> Iterator[dict[str, Future[Verdict]]]:
         yield {fault.name: pool.submit(suite.verdict, fault) for fault in REPRESENTATIVE}
 
 
+@pytest.mark.timeout(600)  # whoever comes first waits for all seven runs, which share the machine
 @pytest.mark.parametrize("name", [fault.name for fault in REPRESENTATIVE])
 def test_a_broken_run_ends_as_it_should(name: str, verdicts: dict[str, Future[Verdict]]) -> None:
     verdict = verdicts[name].result()
