@@ -74,10 +74,8 @@ def test_data_without_a_moment_are_not_fresh(tmp_path):
         (column("x", physicalType="GEOMETRY"), "physicalType 'GEOMETRY' of column 'x'"),
         (column("x", "string", logicalTypeOptions={"pattern": "(?=a)"}), "pattern of column 'x'"),
         (column("x", logicalTypeOptions={"minimum": 10**60}), "minimum of column 'x'"),
-        (
-            column("x", "string", physicalType="INT", logicalTypeOptions={"minLength": 2}),
-            "minLength of column 'x'",
-        ),
+        (column("x", physicalType="DOUBLE"), "logicalType integer and of physicalType DOUBLE"),
+        (column("x", "string", physicalType="STRUCT"), "logicalType string and of physicalType STRUCT"),
         (column("x", "object", properties=[column("y", physicalType="JSONB")]), "physicalType 'JSONB'"),
     ],
 )
