@@ -19,6 +19,7 @@ from edge_runner.contracts.model import Column, Contract, Metric, Rule
 from edge_runner.contracts.options import option_rules, pattern_of, timezone_of
 from edge_runner.contracts.quality import column_quality, listed, table_quality
 from edge_runner.contracts.service_levels import service_level_rules
+from edge_runner.tables.table import FILE
 
 LOGICAL_TYPES = frozenset(
     {"string", "integer", "number", "boolean", "date", "timestamp", "time", "object", "array"}
@@ -26,6 +27,9 @@ LOGICAL_TYPES = frozenset(
 PHYSICAL_TYPE = re.compile(r"^\s*([^()<>]+?)\s*(?:\(\s*([0-9]+(?:\s*,\s*[0-9]+)*)\s*\))?\s*$")
 LENGTH_TYPES = frozenset({"VARCHAR", "CHAR", "STRING", "TEXT"})
 SIZED_TYPES = frozenset({"DECIMAL", "NUMERIC"})
+MOST_DIGITS = 38
+"""Of a decimal, in Parquet, Polars and DuckDB."""
+ZONED_TYPE = "TIMESTAMPTZ"
 ONLY_OF_COLUMNS = ("unique", "primaryKey", "enum", "quality", "logicalTypeOptions")
 """What is not checked within objects and arrays."""
 
@@ -62,6 +66,12 @@ def _column(column: SchemaProperty) -> Column:
         raise invalid(f"logicalType {column.logicalType!r} of column {column.name!r} is not supported")
     physical_type, sizes = _physical(column)
     has_timezone, timezone = timezone_of(column)
+    if physical_type == ZONED_TYPE and has_timezone is None:
+        has_timezone = True
+    if column_name(column) == FILE:
+        raise invalid(
+            f"a column is named {FILE!r}, as the one that says where failing rows are from", "rename it"
+        )
     return Column(
         column_name(column),
         column.logicalType,
@@ -89,6 +99,11 @@ def _physical(column: SchemaProperty) -> tuple[str | None, tuple[int, ...]]:
         raise invalid(
             f"physicalType {column.physicalType!r} of column {column.name!r} is not supported",
             "leave out its size",
+        )
+    if name in SIZED_TYPES and sizes and not (1 <= sizes[0] <= MOST_DIGITS and sizes[-1] <= sizes[0]):
+        raise invalid(
+            f"physicalType {column.physicalType!r} of column {column.name!r} is not supported",
+            f"write precision and scale: 1 to {MOST_DIGITS} digits, and so many of them behind the point",
         )
     return name, sizes
 
@@ -123,7 +138,12 @@ def _inner(field: SchemaProperty, path: str) -> Column:
     for asked in ONLY_OF_COLUMNS:
         if getattr(field, asked):
             raise invalid(f"{asked} of {path!r} is not supported within an object or array")
-    return _column(field)
+    inner = _column(field)
+    if inner.physical_type in LENGTH_TYPES and inner.sizes:
+        raise invalid(
+            f"the length of {path!r} is not supported within an object or array", "leave out its size"
+        )
+    return inner
 
 
 def _table_rules(table: SchemaObject) -> Iterator[Rule]:
@@ -142,7 +162,7 @@ def _column_rules(column: SchemaProperty, table: SchemaObject) -> Iterator[Rule]
     yield from _required_fields(column, name[0], ())
     if column.unique:
         yield Rule("unique", Metric.DUPLICATES, name)
-    if column.enum:
+    if column.enum is not None:
         yield Rule("enum", Metric.NOT_IN_SET, name, listed(column, [entry.value for entry in column.enum]))
     physical_type, sizes = _physical(column)
     if physical_type in LENGTH_TYPES and sizes:

@@ -50,14 +50,13 @@ def parse_document(text: str) -> tuple[OpenDataContractStandard, SchemaObject]:
         raise invalid(f"schema describes {len(tables)} tables, expected one", "write one contract per table")
     (table,) = tables
     _refuse_fields(table, UNSUPPORTED_OF_OBJECT, f"table {table.name!r}")
+    if not table.name:
+        raise invalid("the table has no name", "name the schema object")
     if not table.properties:
         raise invalid(f"table {table.name!r} has no properties", "describe its columns")
     for column in table.properties:
         _check_property(column)
-    names = [column_name(column) for column in table.properties]
-    for name in names:
-        if names.count(name) > 1:
-            raise invalid(f"column {name!r} is described {names.count(name)} times", "describe it once")
+    _require_unique(table.properties)
     return contract, table
 
 
@@ -68,7 +67,7 @@ def column_name(column: SchemaProperty) -> str:
 
 def _parse(text: str) -> OpenDataContractStandard:
     try:
-        document = yaml.safe_load(text)
+        document = yaml.load(text, _UniqueKeyLoader)  # noqa: S506  (a SafeLoader)
     except yaml.YAMLError as error:
         place = getattr(error, "problem_mark", None)
         where = f"line {place.line + 1}" if place else "the document"
@@ -87,6 +86,21 @@ def _parse(text: str) -> OpenDataContractStandard:
     for key in unknown_keys(document, contract.model_dump(by_alias=True, exclude_unset=True), ""):
         raise invalid(f"{key} is no key of the standard", "correct its spelling or remove it")
     return contract
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """Refuses a key that a mapping has twice: PyYAML keeps the last, and drops what the first one asks."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        for name in names:
+            if names.count(name) > 1:
+                line = node.start_mark.line + 1
+                raise invalid(
+                    f"the mapping that begins in line {line} has the key {name!r} twice", "keep one"
+                )
+        return node
 
 
 def unknown_keys(raw: Any, known: Any, place: str) -> Iterator[str]:
@@ -111,6 +125,9 @@ def unknown_keys(raw: Any, known: Any, place: str) -> Iterator[str]:
 def _check_property(column: SchemaProperty) -> None:
     if not column.name:
         raise invalid("a property has no name", "name it as the column in the data")
+    name = column_name(column)
+    if name == "*" or (name.startswith("^") and name.endswith("$")):
+        raise invalid(f"the name {name!r} of a column is a pattern to Polars", "rename the column")
     _refuse_fields(column, UNSUPPORTED_OF_PROPERTY, f"column {column.name!r}")
     if column.semanticType not in (None, "column", "dimension"):
         raise invalid(
@@ -118,6 +135,14 @@ def _check_property(column: SchemaProperty) -> None:
         )
     for inner in [*(column.properties or []), *([column.items] if column.items else [])]:
         _check_inner(inner, column)
+    _require_unique(column.properties or [])
+
+
+def _require_unique(columns: list[SchemaProperty]) -> None:
+    names = [column_name(column) for column in columns]
+    for name in names:
+        if names.count(name) > 1:
+            raise invalid(f"column {name!r} is described {names.count(name)} times", "describe it once")
 
 
 def _check_inner(inner: SchemaProperty, column: SchemaProperty) -> None:

@@ -10,7 +10,7 @@ import polars as pl
 from edge_runner.contracts.document import invalid
 from edge_runner.contracts.model import Column
 
-LOGICAL_DTYPES: Mapping[str, Callable[[pl.DataType], bool]] = {
+LOGICAL_DTYPES: Mapping[str, Callable[[pl.DataType | type[pl.DataType]], bool]] = {
     "string": lambda dtype: dtype == pl.String or dtype == pl.Categorical or dtype == pl.Enum,
     "integer": lambda dtype: dtype.is_integer(),
     "number": lambda dtype: dtype.is_numeric(),
@@ -58,7 +58,7 @@ PHYSICAL_DTYPES: Mapping[str, type[pl.DataType]] = {
 
 
 def require_known_types(columns: tuple[Column, ...]) -> None:
-    """Refuse physical types that are not known, before any data is read.
+    """Refuse physical types that are not known or contradict the logical one, before any data is read.
 
     Raises:
         StepError: kind `ContractInvalid`.
@@ -66,8 +66,19 @@ def require_known_types(columns: tuple[Column, ...]) -> None:
     for column in columns:
         if column.physical_type is not None and column.physical_type not in PHYSICAL_DTYPES:
             raise invalid(f"physicalType {column.physical_type!r} of column {column.name!r} is not supported")
+        if column.physical_type is not None and column.logical_type is not None:
+            _require_fit(column.name, column.logical_type, column.physical_type)
         require_known_types(column.fields)
         require_known_types((column.item,) if column.item else ())
+
+
+def _require_fit(name: str, logical_type: str, physical_type: str) -> None:
+    if not LOGICAL_DTYPES[logical_type](PHYSICAL_DTYPES[physical_type]):
+        raise invalid(
+            f"column {name!r} is of logicalType {logical_type} and of physicalType {physical_type}, which no "
+            "value is",
+            "correct one of them",
+        )
 
 
 def expected_dtype(column: Column) -> pl.DataType | None:

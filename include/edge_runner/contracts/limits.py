@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from open_data_contract_standard.model import DataQuality
@@ -52,14 +53,18 @@ def warns_only(quality: DataQuality, where: str) -> bool:
 
 
 def _bounds(operator: str, value: Any, where: str, takes_booleans: bool) -> tuple[float, ...]:
-    bounds = tuple(value) if isinstance(value, list) else (value,)
+    is_range = operator.endswith("Between")
+    bounds = tuple(value) if is_range else (value,)
     if takes_booleans and operator in ("mustBe", "mustNotBe") and isinstance(value, bool):
         return bounds
-    if len(bounds) != (2 if operator.endswith("Between") else 1) or not all(map(is_number, bounds)):
+    if not all(map(is_number, bounds)):
         raise invalid(f"{operator} of {where} is no number: {value!r}", "correct it")
+    if bounds[0] > bounds[-1]:
+        raise invalid(f"{operator} of {where} has its upper end first: {value!r}", "put the lower end first")
     return bounds
 
 
 def is_number(value: Any) -> bool:
-    """Whether a value of the document is a number; YAML's true and false are none."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    """Whether a value of the document is a number; YAML's true, false and .nan are none."""
+    is_nan = isinstance(value, float) and math.isnan(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and not is_nan

@@ -43,7 +43,7 @@ def _option_rules(column: SchemaProperty, kind: str, option: str, value: Any) ->
         yield Rule(option, Metric(option), name, bound(column, option, value))
     elif option == "multipleOf" and kind in NUMERIC:
         yield Rule(option, Metric.NO_MULTIPLE, name, _positive(column, option, value))
-    elif option == "format" and (kind in NUMERIC or kind == "string"):
+    elif option == "format" and isinstance(value, str) and (kind in NUMERIC or kind == "string"):
         yield _format_rule(column, kind, value)
     elif option == "pattern" and kind == "string" and isinstance(value, str):
         yield Rule(option, Metric.NOT_MATCHING, name, value)
@@ -51,7 +51,7 @@ def _option_rules(column: SchemaProperty, kind: str, option: str, value: Any) ->
         yield Rule(option, Metric(option), name, _count(column, option, value))
     elif option == "uniqueItems" and kind == "array" and isinstance(value, bool):
         yield from [Rule(option, Metric.REPEATED_ITEMS, name)] * value
-    elif option == "required" and kind == "object":
+    elif option == "required" and kind == "object" and isinstance(value, list):
         yield from (_required_field(column, field) for field in value)
     else:
         raise invalid(
@@ -62,7 +62,7 @@ def _option_rules(column: SchemaProperty, kind: str, option: str, value: Any) ->
 
 def _required_field(column: SchemaProperty, field: Any) -> Rule:
     names = {inner.name: column_name(inner) for inner in column.properties or []}
-    if field not in names:
+    if field not in list(names):
         raise invalid(
             f"required of column {column.name!r} names {field!r}, which is no property", "describe it"
         )
@@ -142,7 +142,7 @@ def bound(column: SchemaProperty, option: str, value: Any) -> float | date | dat
     }
     try:
         return read[column.logicalType](value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise invalid(
             f"{option} of column {column.name!r} is no ISO {column.logicalType}: {value!r}", "correct it"
         ) from None

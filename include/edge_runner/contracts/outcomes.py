@@ -76,7 +76,8 @@ class Outcome:
                 return f"column {self.rule.columns[0]} has {self.counted} cells that are no {self._expected}"
         unit = "percent of rows" if self.rule.limit.in_percent else "rows"
         counts = "counts" if self.rule.metric is Metric.ROWS else "is broken by"
-        return f"{self._title}{where} {counts} {self.measured:.4g} {unit}, {self.rule.limit}"
+        amount = f"{self.measured:.4g}" if self.rule.limit.in_percent else self.counted
+        return f"{self._title}{where} {counts} {amount} {unit}, {self.rule.limit}"
 
     @property
     def _title(self) -> str:

@@ -1,7 +1,8 @@
 """Patterns as the standard means them: it asks for regular expressions of ECMA-262, Polars has those of Rust.
 
 What differs is what the short classes stand for (in ECMA-262 without its `u` flag `\\d`, `\\w` and the word
-boundary are those of ASCII, in Rust those of Unicode), and that Rust has sets within square brackets.
+boundary are those of ASCII, in Rust those of Unicode), where the point finds a line's end, and that Rust has
+sets within square brackets.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ OUTSIDE: Mapping[str, str] = {
     r"\w": f"[{WORDS}]",
     r"\W": f"[^{WORDS}]",
     r"\b": r"(?-u:\b)",
+    ".": r"[^\n\r\x{2028}\x{2029}]",
+    "[]": r"[^\s\S]",
+    "[^]": r"[\s\S]",
 }
 INSIDE: Mapping[str, str] = {
     r"\d": DIGITS,
@@ -25,9 +29,14 @@ INSIDE: Mapping[str, str] = {
     "[": r"\[",
     "&": r"\&",
     "~": r"\~",
+    "-": r"\-",
 }
 """The same between square brackets."""
-_PIECE = re.compile(r"\\.|.", re.DOTALL)
+_PIECE = re.compile(r"\\.|\[\^?((?:\\.|[^\\\]])*)\]|.", re.DOTALL)
+"""A class in square brackets as a whole, or what stands outside of one."""
+_END = r"\\[^dDwWsS]|[^\\]"
+_MEMBER = re.compile(rf"({_END})-({_END})|\\.|.", re.DOTALL)
+"""Of a class: a range, or a single one; a hyphen that makes no range is one itself."""
 
 
 def in_rust(pattern: str) -> str:
@@ -35,8 +44,17 @@ def in_rust(pattern: str) -> str:
 
     Source: https://docs.rs/regex/latest/regex/#syntax
     """
-    translated, is_inside = [], False
-    for piece in _PIECE.findall(pattern):
-        translated.append((INSIDE if is_inside else OUTSIDE).get(piece, piece))
-        is_inside = piece != "]" if is_inside else piece == "["
-    return "".join(translated)
+    return _PIECE.sub(_outside, pattern)
+
+
+def _outside(found: re.Match[str]) -> str:
+    piece, members = found.group(), found.group(1)
+    if not members:
+        return OUTSIDE.get(piece, piece)
+    opening = piece[: -len(members) - 1]
+    return f"{opening}{_MEMBER.sub(_member, members)}]"
+
+
+def _member(found: re.Match[str]) -> str:
+    ends = found.groups() if found.group(1) else (found.group(),)
+    return "-".join(INSIDE.get(end, end) for end in ends)

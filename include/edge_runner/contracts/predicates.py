@@ -12,8 +12,10 @@ from edge_runner.contracts.formats import LONGEST_HOSTNAME, STRING_PATTERNS
 from edge_runner.contracts.model import Metric, Rule
 from edge_runner.contracts.patterns import in_rust
 
-RELATIVE_ERROR = 1e-9
+NEAR = 1e-9
 """How far a quotient of floats may be from a whole number: 0.3 is a multiple of 0.1."""
+ROUNDING = 2.0**-50
+"""What dividend, divisor and quotient of 64 bits may be rounded by together, as a share of the quotient."""
 
 
 def broken(rule: Rule, schema: Mapping[str, pl.DataType]) -> pl.Expr:
@@ -61,7 +63,7 @@ def _outside(is_inside: pl.Expr, column: pl.Expr, bound: Any) -> pl.Expr:
 
 def _is_no_multiple(column: pl.Expr, factor: float) -> pl.Expr:
     quotient = column.cast(pl.Float64) / factor
-    off = (quotient - quotient.round()).abs() > RELATIVE_ERROR * pl.max_horizontal(quotient.abs(), 1.0)
+    off = (quotient - quotient.round()).abs() > pl.max_horizontal(quotient.abs() * ROUNDING, NEAR)
     return off | ~quotient.is_finite()
 
 

@@ -10,9 +10,9 @@ from typing import Any
 from open_data_contract_standard.model import DataQuality, SchemaObject, SchemaProperty
 
 from edge_runner.contracts.document import column_name, invalid
-from edge_runner.contracts.limits import limits, warns_only
+from edge_runner.contracts.limits import is_number, limits, warns_only
 from edge_runner.contracts.model import OPERATORS, Metric, Rule
-from edge_runner.contracts.options import TEMPORAL, bound
+from edge_runner.contracts.options import NUMERIC, TEMPORAL, bound
 
 NEVER_DONE_HERE = ("schedule", "scheduler", "method", "engine", "implementation")
 """A rule is checked when the pipeline runs, by this project."""
@@ -68,10 +68,16 @@ def column_quality(quality: DataQuality, column: SchemaProperty, table: SchemaOb
     elif metric == "invalidValues" and given == {"validValues"}:
         counted = Metric.NOT_IN_SET, listed(column, arguments["validValues"])
     elif metric == "invalidValues" and given == {"pattern"} and column.logicalType == "string":
-        counted = Metric.NOT_MATCHING, str(arguments["pattern"])
+        counted = Metric.NOT_MATCHING, _pattern(arguments["pattern"], where)
     else:
         raise invalid(f"the metric {metric!r} of {where} with arguments {sorted(given)} is not supported")
     yield from _rules(quality, where, counted[0], name, counted[1])
+
+
+def _pattern(value: Any, where: str) -> str:
+    if not isinstance(value, str):
+        raise invalid(f"the pattern of {where} is no text: {value!r}", "put it in quotes")
+    return value
 
 
 def listed(column: SchemaProperty, values: Any) -> tuple[Any, ...]:
@@ -89,7 +95,7 @@ def _listed(column: SchemaProperty, value: Any) -> Any:
     kind = column.logicalType or ""
     if kind in TEMPORAL and isinstance(value, str | date):
         return bound(column, "a listed value", value)
-    is_of_type = isinstance(value, VALUE_TYPES.get(kind, ()))
+    is_of_type = isinstance(value, VALUE_TYPES.get(kind, ())) and (kind not in NUMERIC or is_number(value))
     if not is_of_type or isinstance(value, bool) is not (kind == "boolean"):
         raise invalid(f"the value {value!r} in a rule of column {column.name!r} is no {column.logicalType}")
     return float(value) if kind == "number" else value
@@ -100,9 +106,9 @@ def _named(table: SchemaObject, properties: Any, where: str) -> tuple[str, ...]:
     if not isinstance(properties, list) or not properties:
         raise invalid(f"duplicateValues of {where} has no list of properties", "name them")
     for name in properties:
-        if name not in names:
+        if name not in list(names) or properties.count(name) > 1:
             raise invalid(
-                f"duplicateValues of {where} names {name!r}, which is no property", "correct the name"
+                f"duplicateValues of {where} names {name!r}, which is no property, or twice", "correct it"
             )
     return tuple(names[name] for name in properties)
 
@@ -122,6 +128,8 @@ def _metric(quality: DataQuality, where: str) -> str:
         raise invalid(f"a quality rule of {where} has type {quality.type!r}, expected library, sql or text")
     _refuse_foreign(quality, where)
     metric = quality.metric or quality.rule
+    if metric != (quality.rule or metric):
+        raise invalid(f"a quality rule of {where} has two metrics", "remove its rule, the old key of metric")
     if metric is None:
         raise invalid(f"a quality rule of {where} has no metric", "name one, such as nullValues")
     return metric

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from itertools import chain
 from typing import Any
 
@@ -55,8 +56,16 @@ def questions(rules: Sequence[Rule], schema: Mapping[str, pl.DataType]) -> dict[
         if rule.metric in PREDICATES:
             where[rule.columns[0]][_name(number)] = broken(rule, schema)
         elif rule.metric is Metric.AGE:
-            newest[rule.columns[0]][_name(number)] = pl.col(rule.columns[0])
+            newest[rule.columns[0]][_name(number)] = _in_calendar(rule.columns[0], schema[rule.columns[0]])
     return {column: Questions(where[column], newest[column]) for column in schema}
+
+
+def _in_calendar(name: str, dtype: pl.DataType) -> pl.Expr:
+    """A column's dates or timestamps; those that Python's calendar does not have count as its ends."""
+    column = pl.col(name)
+    if dtype == pl.Date:
+        return column.clip(date.min, date.max)
+    return column if dtype == pl.Datetime("ns") else column.clip(datetime.min, datetime.max)  # ns end in 2262
 
 
 def merged(rules: Sequence[Rule], parts: Iterable[Answers]) -> dict[Rule, Any]:

@@ -28,9 +28,12 @@ SHOWN_COLUMNS = 3
 
 
 def classifications(contract: str) -> dict[str, str | None]:
-    """The columns of a contract that compiles, each with its classification or None."""
+    """The columns of a contract that compiles, each with its classification in small letters, or None."""
     _, table = parse_document(contract)
-    return {column_name(column): column.classification for column in table.properties or []}
+    return {
+        column_name(column): column.classification and column.classification.strip().lower()
+        for column in table.properties or []
+    }
 
 
 def compare_with_champion(

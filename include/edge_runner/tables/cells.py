@@ -22,6 +22,9 @@ def read_cells(column: Column) -> pl.Expr:
         # Polars rounds what has more digits behind the point.
         exact = text.str.contains(rf"^[+-]?[0-9]*(?:\.[0-9]{{0,{dtype.scale}}})?$")
         return pl.when(exact).then(text).cast(dtype, strict=False)
+    if dtype.is_float():
+        value = text.cast(dtype, strict=False)
+        return pl.when(~(value.is_infinite() & text.str.contains("[0-9]"))).then(value)
     if dtype == pl.Binary:
         return text.cast(pl.Binary)
     if dtype == pl.Date or dtype == pl.Time:

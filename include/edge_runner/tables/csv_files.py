@@ -37,7 +37,7 @@ def csv_batches(file: DataFile, wanted: frozenset[str]) -> Iterator[pl.DataFrame
 
     stream = BlockStream(blocks(file))
     try:
-        names = _header(file)
+        names = _header(file, wanted)
         reader = csv.open_csv(
             stream,
             read_options=csv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES),
@@ -59,8 +59,11 @@ def csv_batches(file: DataFile, wanted: frozenset[str]) -> Iterator[pl.DataFrame
         raise file.rejected("opens a quote that is never closed, so rows would be lost")
 
 
-def _header(file: DataFile) -> list[str]:
-    """The names in the first line; each stands there once."""
+def _header(file: DataFile, wanted: frozenset[str]) -> list[str]:
+    """The names in the first line; each stands there once.
+
+    Only wanted names are told: in a file without a header the first line is a row.
+    """
     reader = csv.open_csv(
         BlockStream(blocks(file)),
         read_options=csv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES),
@@ -69,7 +72,8 @@ def _header(file: DataFile) -> list[str]:
     names = list(reader.schema.names)
     for name in sorted(names):
         if names.count(name) > 1:
-            raise file.rejected(f"has the column {name!r} {names.count(name)} times", "name each column once")
+            shown = f"the column {name!r}" if name in wanted else "a column that the contract does not name"
+            raise file.rejected(f"has {shown} {names.count(name)} times", "name each column once")
     return names
 
 

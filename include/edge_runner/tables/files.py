@@ -42,7 +42,7 @@ class DataFile:
     @property
     def is_compressed(self) -> bool:
         """Whether it is a gzip file."""
-        return self.path.suffix == ".gz"
+        return self.path.suffix.lower() == ".gz"
 
     def rejected(self, finding: str, remedy: str = "deliver it again") -> StepError:
         """The error that refuses this file."""

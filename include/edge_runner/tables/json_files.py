@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
@@ -18,6 +19,9 @@ from edge_runner.tables.files import DataFile
 LONGEST_LINE_BYTES = 64 * 2**20
 TEMPORAL = (pl.Date, pl.Datetime, pl.Time, pl.Decimal, pl.Binary)
 """Types that JSON writes as text."""
+
+LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+"""Half a letter, which JSON can escape and UTF-8 cannot hold."""
 
 
 def json_batches(
@@ -126,7 +130,7 @@ def _is_of(value: Any, dtype: pl.DataType) -> bool:
     if dtype == pl.Boolean or isinstance(value, bool):
         return dtype == pl.Boolean and isinstance(value, bool)
     if dtype == pl.String:
-        return isinstance(value, str)
+        return isinstance(value, str) and not LONE_SURROGATE.search(value)
     if dtype.is_float():
         return isinstance(value, int | float)
     low, high = _range(dtype)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -62,7 +63,8 @@ def table_of_files(columns: tuple[Column, ...], files: list[DataFile], scratch: 
     parts = []
     for split in dict.fromkeys(file.split for file in files):
         path = scratch / f"{split}.parquet"
-        rows = list(_measure_all([file for file in files if file.split == split], frozenset(wanted)))
+        with warnings.catch_warnings(action="ignore"):  # Pillow's tell of single files, such as their pixels
+            rows = list(_measure_all([file for file in files if file.split == split], frozenset(wanted)))
         pl.DataFrame(
             [[row[name] for name in wanted] for row in rows], schema=schema, orient="row"
         ).write_parquet(path)

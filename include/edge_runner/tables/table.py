@@ -16,6 +16,8 @@ from edge_runner.contracts.model import Column
 from edge_runner.tables.files import DataFile
 
 READ_ERRORS = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
+UNITS = ("ms", "us", "ns")
+"""Of timestamps, from coarse to fine."""
 FILE = "edge_file"
 """The column that says which file a row is from, where it is asked for."""
 
@@ -123,6 +125,8 @@ def common_dtype(first: pl.DataType, second: pl.DataType) -> pl.DataType:
     """The type that holds the values of both, when files differ in width; raises when there is none."""
     if first == second:
         return first
+    if isinstance(first, pl.Datetime) and isinstance(second, pl.Datetime):  # Polars would take the coarser
+        return max(first, second, key=lambda dtype: UNITS.index(dtype.time_unit))
     both = pl.concat(
         [pl.DataFrame(schema={"x": first}), pl.DataFrame(schema={"x": second})], how="vertical_relaxed"
     )

@@ -110,6 +110,12 @@ def test_zone_of_a_timestamp_belongs_to_its_type():
     assert compiled.rules == ()
 
 
+@pytest.mark.parametrize(("options", "expected"), [({}, True), ({"timezone": False}, False)])
+def test_physical_type_with_a_zone_asks_for_one_unless_the_options_do_not(options, expected):
+    described = column("x", "timestamp", physicalType="timestamptz", logicalTypeOptions=options)
+    assert compile_contract(contract(described)).columns[0].has_timezone is expected
+
+
 @pytest.mark.parametrize(
     ("quality", "metric", "argument"),
     [
@@ -211,6 +217,84 @@ UNSUPPORTED = {
     "two tables": (contract(schema=[{"name": "a"}, {"name": "b"}]), "describes 2 tables"),
     "no tables": (contract(schema=[]), "describes 0 tables"),
     "no columns": (contract(schema=[{"name": "a"}]), "'a' has no properties"),
+    "key twice": (
+        contract() + "status: active\nstatus: retired\n",
+        "the mapping that begins in line 1 has the key 'status' twice",
+    ),
+    "table without a name": (contract(schema=[{"properties": [column()]}]), "the table has no name"),
+    "name that Polars expands": (contract(column("^x.*$")), "the name '^x.*$' of a column is a pattern"),
+    "name of a field that Polars expands": (
+        contract(column("x", "object", properties=[column("*")])),
+        "the name '*' of a column is a pattern",
+    ),
+    "name of the column of files": (contract(column("edge_file")), "a column is named 'edge_file'"),
+    "field twice": (
+        contract(column("x", "object", properties=[column("y"), column("y")])),
+        "'y' is described 2 times",
+    ),
+    "length of a field": (
+        contract(column("x", "object", properties=[column("y", "string", physicalType="VARCHAR(2)")])),
+        "the length of 'x.y' is not supported",
+    ),
+    "length of an item": (
+        contract(column("x", "array", items={"logicalType": "string", "physicalType": "CHAR(2)"})),
+        "the length of 'x.items' is not supported",
+    ),
+    "decimal of too many digits": (contract(column("x", "number", physicalType="DECIMAL(39)")), "1 to 38"),
+    "decimal with more behind the point than digits": (
+        contract(column("x", "number", physicalType="DECIMAL(2, 3)")),
+        "physicalType 'DECIMAL(2, 3)'",
+    ),
+    "bound that is NaN": (
+        contract(column("x", "number", logicalTypeOptions={"maximum": float("nan")})),
+        "maximum of column 'x' is no number: nan",
+    ),
+    "bound beyond the calendar": (
+        contract(column("x", "timestamp", logicalTypeOptions={"minimum": "0001-01-01T00:00:00+10:00"})),
+        "minimum of column 'x' is no ISO timestamp",
+    ),
+    "format that is no text": (
+        contract(column("x", "string", logicalTypeOptions={"format": ["email"]})),
+        "option 'format' of column 'x'",
+    ),
+    "required fields that are no list": (
+        contract(column("x", "object", logicalTypeOptions={"required": None})),
+        "option 'required' of column 'x'",
+    ),
+    "limit that is NaN": (
+        on_x({"metric": "nullValues", "mustNotBe": float("nan")}),
+        "is no number: nan",
+    ),
+    "limit that is a list": (on_x({"metric": "nullValues", "mustBe": [0]}), "is no number: [0]"),
+    "ends in the wrong order": (
+        on_x({"metric": "nullValues", "mustNotBeBetween": [5, 1]}),
+        "mustNotBeBetween of column 'x' has its upper end first",
+    ),
+    "two metrics": (
+        on_x({"metric": "nullValues", "rule": "duplicateValues", "mustBe": 0}),
+        "has two metrics",
+    ),
+    "pattern that is no text": (
+        contract(
+            column(
+                "x",
+                "string",
+                quality=[{"metric": "invalidValues", "arguments": {"pattern": None}, "mustBe": 0}],
+            )
+        ),
+        "the pattern of column 'x' is no text",
+    ),
+    "duplicates of a column and itself": (
+        contract(
+            quality=[{"metric": "duplicateValues", "arguments": {"properties": ["x", "x"]}, "mustBe": 0}]
+        ),
+        "names 'x', which is no property, or twice",
+    ),
+    "allowed value that is no number": (
+        contract(column("x", "number", enum=[{"value": float("nan")}])),
+        "the value nan in a rule of column 'x' is no number",
+    ),
+    "empty enumeration": (contract(column(enum=[])), "has no list of values"),
     "column twice": (contract(column("x"), column("y", physicalName="x")), "'x' is described 2 times"),
     "vector": (contract(column("x", "vector")), "logicalType 'vector' of column 'x'"),
     "measure": (contract(column("x", semanticType="measure")), "semanticType 'measure'"),

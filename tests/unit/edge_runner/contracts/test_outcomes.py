@@ -21,6 +21,13 @@ def test_share_is_taken_of_all_rows():
     )
 
 
+def test_count_is_told_to_the_row():
+    said = outcome_of(
+        Limit("mustBeLessThan", (1_234_567,), in_percent=False), 1_234_567, 2_000_000
+    ).sentence()
+    assert said.endswith("is broken by 1234567 rows, must be less than 1234567")
+
+
 def test_share_of_no_rows_is_zero():
     assert outcome_of(Limit("mustBe", (0,), in_percent=True), 0, 0).verdict == "passed"
 

@@ -49,6 +49,7 @@ NAN, INFINITY = float("nan"), float("inf")
         (Metric.NO_MULTIPLE, [0.3, 0.7, 0.25, NAN, INFINITY, None], 0.1, 3),
         (Metric.NO_MULTIPLE, [Decimal("0.30"), Decimal("0.35")], 0.1, 1),
         (Metric.NO_MULTIPLE, [1, 2, 3], 1.5, 2),
+        (Metric.NO_MULTIPLE, [7_000_000.005, 123_456_789.01, 7_000_000.07], 0.01, 1),
         (Metric.NO_MULTIPLE, [2**53 + 1], 2, 1),
         (Metric.BELOW, [time(8), time(7, 59, 59)], time(8), 1),
         (Metric.NOT_IN_SET, [date(2013, 1, 1), date(2013, 1, 2), None], (date(2013, 1, 1),), 1),

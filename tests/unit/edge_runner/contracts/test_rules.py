@@ -62,6 +62,18 @@ def test_freshness_is_measured_to_the_end_of_the_partitions_day_in_the_columns_z
     assert [item.verdict for item in outcomes(text, tmp_path, frame)] == [verdict]
 
 
+@pytest.mark.parametrize(
+    ("kind", "dtype"),
+    [("date", pl.Date), *(("timestamp", pl.Datetime(unit)) for unit in ("ms", "us", "ns"))],
+)
+@pytest.mark.parametrize(("number", "verdict"), [(2**62, "passed"), (-(2**62), "failed")])
+def test_moments_beyond_the_calendar_are_after_or_before_all_others(tmp_path, kind, dtype, number, verdict):
+    values = pl.Series([number // 2**32 if kind == "date" else number]).cast(dtype)
+    level = {"property": "latency", "value": 1, "unit": "d", "element": "x"}
+    text = contract(column("x", kind), slaProperties=[level])
+    assert [item.verdict for item in outcomes(text, tmp_path, pl.DataFrame({"x": values}))] == [verdict]
+
+
 def test_data_without_a_moment_are_not_fresh(tmp_path):
     frame = pl.DataFrame({"x": pl.Series([None], dtype=pl.Datetime)})
     (outcome,) = outcomes(latency(10_000), tmp_path, frame)
@@ -74,10 +86,8 @@ def test_data_without_a_moment_are_not_fresh(tmp_path):
         (column("x", physicalType="GEOMETRY"), "physicalType 'GEOMETRY' of column 'x'"),
         (column("x", "string", logicalTypeOptions={"pattern": "(?=a)"}), "pattern of column 'x'"),
         (column("x", logicalTypeOptions={"minimum": 10**60}), "minimum of column 'x'"),
-        (
-            column("x", "string", physicalType="INT", logicalTypeOptions={"minLength": 2}),
-            "minLength of column 'x'",
-        ),
+        (column("x", physicalType="DOUBLE"), "logicalType integer and of physicalType DOUBLE"),
+        (column("x", "string", physicalType="STRUCT"), "logicalType string and of physicalType STRUCT"),
         (column("x", "object", properties=[column("y", physicalType="JSONB")]), "physicalType 'JSONB'"),
     ],
 )

@@ -32,6 +32,7 @@ def sql(query, **keys):
         ("SELECT max(x) < 3 FROM t", {"mustBe": False}, "failed"),
         ("SELECT sum(x) FROM t WHERE false", {"mustBe": 0}, "failed"),
         ("SELECT x FROM t", {"mustBe": 1}, "failed"),
+        ("SELECT 'NaN'::DOUBLE FROM t LIMIT 1", {"mustNotBe": 0}, "failed"),
         ("SELECT 'text' FROM t LIMIT 1", {"mustBe": 0}, "failed"),
         ("SELECT count(*) FROM t a JOIN t b USING (x);", {"mustBe": 2}, "passed"),
     ],
@@ -71,6 +72,28 @@ def test_queries_see_the_values_that_other_rules_see(tmp_path, name):
     ]
 
 
+@pytest.mark.parametrize(
+    ("zone", "local"),
+    [
+        ("Europe/Berlin", datetime(2013, 3, 31, 2, 30)),
+        ("Europe/Berlin", datetime(2013, 10, 27, 2, 30)),
+        ("Europe/Berlin", datetime(2013, 10, 27, 3, 0)),
+        ("Australia/Lord_Howe", datetime(2013, 4, 7, 1, 45)),
+        ("America/New_York", datetime(2013, 11, 3, 1, 0)),
+        ("Asia/Kolkata", datetime(1969, 7, 1, 12, 0)),
+    ],
+)
+def test_queries_and_other_rules_read_a_local_time_alike(tmp_path, zone, local):
+    options = {"defaultTimezone": zone}
+    described = column("x", "timestamp", logicalTypeOptions=options)
+    _, table = opened(contract(described), tmp_path, pl.DataFrame({"x": [local]}))
+    moment = table.frame().collect().item()
+    condition = "x IS NULL" if moment is None else f"x = TIMESTAMP '{moment}'"
+    query = sql("SELECT count(*) FROM t WHERE CONDITION".replace("CONDITION", condition), mustBe=1)
+    rules = sql_rules(compile_contract(contract(described, quality=[query])).rules)
+    assert measure_queries(rules, "t", table, tmp_path) == [1]
+
+
 def test_nested_columns_are_seen(tmp_path):
     text = contract(
         column("o", "object", properties=[column("a")]),
@@ -94,6 +117,10 @@ def test_nested_columns_are_seen(tmp_path):
         "SELECT count(*) FROM '/etc/passwd'",
         "SELECT count(*) FROM other",
         "PRAGMA version",
+        "ATTACH 'other.db'",
+        "SELECT count(*) FROM read_text('/etc/passwd')",
+        "SELECT count(*) FROM glob('/*')",
+        "WITH w AS (INSERT INTO t VALUES (1) RETURNING x) SELECT * FROM w",
         "",
     ],
 )
@@ -126,6 +153,35 @@ def test_columns_without_a_type_are_refused_for_they_cannot_be_bound():
             compile_contract(contract(column("x", None), quality=[sql("SELECT count(*) FROM t")]))
         )
     assert "that of 'x' is not described" in caught.value.message
+
+
+def test_columns_that_sql_cannot_tell_apart_are_refused():
+    with pytest.raises(StepError) as caught:
+        require_measurable(
+            compile_contract(contract(column("x"), column("X"), quality=[sql("SELECT count(*) FROM t")]))
+        )
+    assert "cannot tell column 'x' from one that differs in capitals" in caught.value.message
+
+
+def test_file_with_another_column_that_sql_would_take_is_refused(tmp_path):
+    text = contract(column("x"), quality=[sql("SELECT x FROM t", mustBe=1)])
+    with pytest.raises(StepError) as caught:
+        outcomes(text, tmp_path, pl.DataFrame({"X": [99], "x": [1]}))
+    assert caught.value.kind == "DataRejected"
+    assert "file holdout/0.parquet has columns whose names differ in capitals only" in caught.value.message
+
+
+def test_query_without_end_ends_at_the_time_limit(tmp_path):
+    endless = "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT count(*) FROM r"
+    compiled, table = opened(contract(quality=[sql(endless)]), tmp_path, pl.DataFrame({"x": [1]}))
+    with pytest.raises(StepError) as caught:
+        measure_queries(sql_rules(compiled.rules), "t", table, tmp_path, limit_s=0.3)
+    assert (caught.value.kind, "takes longer than 0.3 s" in caught.value.message) == ("TimeLimit", True)
+
+
+def test_queries_are_bound_without_computing_them():
+    query = "SELECT list_sum(range(1000000000000))"
+    require_measurable(compile_contract(contract(quality=[sql(query)])))
 
 
 def test_error_of_the_database_is_not_told_for_it_may_quote_a_row(tmp_path):

@@ -55,6 +55,14 @@ def test_valid_data(dirs, capfd):
     assert found_in(said) == set()
 
 
+@pytest.mark.parametrize("classification", ["restricted", "Restricted", " RESTRICTED "])
+def test_restriction_is_understood_in_any_spelling(dirs, capfd, classification):
+    deliver(dirs, planted(), planted(300))
+    told(dirs, capfd, described(classification=classification))
+    for split in json.loads((dirs.job / PROFILE_NAME).read_text())["splits"].values():
+        assert all("restricts" in column["suppressed"] for column in split["columns"])
+
+
 def test_rare_flag_is_not_told(dirs, capfd):
     deliver(dirs, planted(), planted(300))
     told(dirs, capfd, described())

@@ -33,8 +33,9 @@ def read(described, *texts):
         (
             Column("x", "number"),
             {"1": 1.0, ".5": 0.5, "1e3": 1000.0, "inf": float("inf")},
-            ["", " 1", "1,5", "1_0", "one"],
+            ["", " 1", "1,5", "1_0", "one", "1e999"],
         ),
+        (Column("x", "number", "FLOAT"), {"1.5": 1.5, "-inf": float("-inf")}, ["1e300", "-1e39"]),
         (
             Column("x", "number", "DECIMAL", (5, 2)),
             {"1.25": Decimal("1.25"), "-999.99": Decimal("-999.99")},

@@ -15,6 +15,11 @@ XY = contract(column("x"), column("y", "string"))
 CANARY = "canary-7f3a9c"
 
 
+def test_a_compressed_file_is_known_by_its_name_in_any_case(tmp_path):
+    put(tmp_path, "A.CSV.GZ", gzip.compress(b"x,y\n1,a\n"))
+    assert rows_of(tmp_path, XY) == [(1, "a")]
+
+
 @pytest.mark.parametrize("name", ["a.csv", "a.csv.gz"])
 @pytest.mark.parametrize(
     ("content", "expected"),
@@ -46,6 +51,10 @@ BAD = {
     "UTF-16": (f"x,y\n1,{CANARY}\n".encode("utf-16"), "is not written in UTF-8"),
     "cut within a letter": ("x,y\n1,é".encode()[:-1], "is not written in UTF-8"),
     "column twice": (b"x,x,y\n1,2,a\n", "has the column 'x' 2 times"),
+    "no header": (
+        f"{CANARY},{CANARY}\n1,a\n".encode(),
+        "has a column that the contract does not name 2 times",
+    ),
     "no such column": (b"x;y\n1;a\n", "has no column 'x'"),
 }
 

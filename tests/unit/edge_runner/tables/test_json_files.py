@@ -79,7 +79,7 @@ def test_file_without_lines_is_refused_before_all_of_it_is_in_memory(tmp_path, m
 VALUES = {
     "integer": ([1, -1, 2**63 - 1], ["1", 1.5, 1.0, True, 2**63, [1], {"a": 1}]),
     "number": ([1, 1.5, -1e300], ["1", True, [1]]),
-    "string": (["", "1"], [1, 1.5, True, ["a"], {"a": "b"}]),
+    "string": (["", "1"], [1, 1.5, True, ["a"], {"a": "b"}, "\ud800"]),
     "boolean": ([True, False], [1, 0, "true"]),
     "date": (["2013-02-01"], ["2013-2-1", 20130201, True]),
     "timestamp": (["2013-02-01T00:00:00Z"], ["2013-02-01", 1359676800]),

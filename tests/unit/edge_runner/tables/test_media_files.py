@@ -10,8 +10,9 @@ import soundfile
 from PIL import Image
 
 from edge_runner.contracts.file_columns import FILE_COLUMNS
+from edge_runner.contracts.model import Column
 from edge_runner.tables.files import DataFile
-from edge_runner.tables.media_files import measure
+from edge_runner.tables.media_files import measure, table_of_files
 
 
 def image(kind, size=(64, 48)):
@@ -74,6 +75,15 @@ def test_image_that_would_unpack_to_gigabytes_is_not_decodable(tmp_path):
     buffer = io.BytesIO()
     Image.new("1", (20_000, 20_000)).save(buffer, "PNG")
     assert measured(tmp_path, buffer.getvalue())["decodable"] is False
+
+
+def test_what_decoders_say_of_a_single_image_is_not_told(tmp_path, recwarn):
+    path = tmp_path / "large.png"
+    Image.new("1", (10_000, 10_000)).save(path)
+    columns = (Column("width", "integer"),)
+    table = table_of_files(columns, [DataFile(path, "holdout/large.png", "holdout")], tmp_path / "scratch")
+    assert table.frame().collect()["width"].to_list() == [10_000]
+    assert len(recwarn) == 0
 
 
 def test_file_is_not_opened_for_its_path_and_size(tmp_path):

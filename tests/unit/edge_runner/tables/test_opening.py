@@ -115,6 +115,14 @@ def test_files_may_differ_in_width_and_no_value_changes(tmp_path, values, others
     assert table.frame().collect()["x"].to_list() == [*values, *others]
 
 
+def test_timestamps_of_different_precision_keep_the_finer_one(tmp_path):
+    fine = pl.Series([1_001, 1_002]).cast(pl.Datetime("ns"))
+    parquet(tmp_path, "a.parquet", pl.DataFrame({"x": fine}))
+    parquet(tmp_path, "b.parquet", pl.DataFrame({"x": pl.Series([1]).cast(pl.Datetime("ms"))}))
+    found = table_of(tmp_path, contract(column("x", "timestamp"))).frame().collect()["x"]
+    assert found.cast(pl.Int64).to_list() == [1_001, 1_002, 1_000_000]
+
+
 def test_split_can_be_scanned_for_itself(tmp_path):
     parquet(tmp_path, "a.parquet", pl.DataFrame({"x": [1]}))
     (tmp_path / "train").mkdir()
