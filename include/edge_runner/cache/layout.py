@@ -20,6 +20,7 @@ import shutil
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from blake3 import blake3
@@ -125,6 +126,7 @@ def address_of(path: Path) -> str:
     return digest.hexdigest()
 
 
+@cache
 def boot_id() -> str:
     """Another one after each start of the machine: what was written before may then be lost in part."""
     return BOOT_ID_PATH.read_text().strip()

@@ -100,7 +100,6 @@ class Transfer:
         self._ended: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._working = 0
         self._brought: list[tuple[str, Entry]] = []
-        self._boot_id = boot_id()
 
     def bring(self, wanted: Sequence[Wanted]) -> Iterator[list[tuple[str, Entry]]]:
         """Bring the blobs, but those that another run is bringing.
@@ -217,7 +216,7 @@ class Transfer:
         self._brought.append(one)
 
     def _entry(self, pin: str, address: str, file: os.stat_result) -> tuple[str, Entry]:
-        return pin, Entry(address, file.st_size, file.st_ino, file.st_mtime_ns, self._boot_id, time.time())
+        return pin, Entry(address, file.st_size, file.st_ino, file.st_mtime_ns, boot_id(), time.time())
 
     def _work(self, task: Callable[[], Callable[[], None]]) -> None:
         """Let another thread do something; what it returns, or raises, waits for us in `_ended`."""

@@ -10,7 +10,7 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from edge_runner.contracts.document import invalid
-from edge_runner.contracts.dtypes import expected_dtype, json_dtype
+from edge_runner.contracts.dtypes import json_dtype
 from edge_runner.contracts.model import Column
 from edge_runner.tables.cells import read_cells
 from edge_runner.tables.csv_files import csv_batches
@@ -117,8 +117,3 @@ def _typed(text: pl.DataFrame, columns: tuple[Column, ...]) -> tuple[pl.DataFram
 
 def _sampled(kept: pl.DataFrame | None, found: pl.DataFrame) -> pl.DataFrame:
     return (found if kept is None else kept.vstack(found)).head(SAMPLED_ROWS)
-
-
-def text_dtype(column: Column) -> pl.DataType:
-    """The type that a column of a text file gets."""
-    return json_dtype(column) or expected_dtype(column) or pl.String()

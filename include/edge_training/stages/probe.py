@@ -6,6 +6,7 @@ from edge_training.identity import step_key
 from edge_training.jobs import EdgeJob
 from edge_training.ports.edge_host import Limits
 from edge_training.run import PipelineRun
+from edge_training.storage_jobs import storage_job
 
 TIME_LIMIT_S = 600
 DEFAULT_LIMITS = Limits(memory_bytes=256 * 2**20)
@@ -13,17 +14,5 @@ DEFAULT_LIMITS = Limits(memory_bytes=256 * 2**20)
 
 def job(run: PipelineRun) -> EdgeJob:
     """The job that asks the blob store, anew at every try, with what a pipeline's steps may do."""
-    store = run.site.store
-    grant = run.grant("rl")
-    return EdgeJob(
-        step="probe",
-        key=step_key("probe", attempt=run.owner.attempt),
-        image=run.training_image,
-        request=store.request(run.project.container) | {"prefix": run.project.prefix_of_all},
-        secrets=store.secrets(grant, TIME_LIMIT_S),
-        grant=grant,
-        storage=store.forward(run.training_image),
-        limits=run.limits,
-        labels=run.labels,
-        login=run.login,
-    )
+    key = step_key("probe", attempt=run.owner.attempt)
+    return storage_job(run, "probe", key, {"prefix": run.project.prefix_of_all}, "rl", TIME_LIMIT_S)

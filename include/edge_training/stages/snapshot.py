@@ -6,34 +6,19 @@ from edge_training.identity import step_key
 from edge_training.jobs import EdgeJob
 from edge_training.partitions import Window
 from edge_training.run import PipelineRun
+from edge_training.storage_jobs import storage_job
 
 TIME_LIMIT_S = 3600
 
 
 def job(run: PipelineRun, window: Window) -> EdgeJob:
     """The job that lists the blobs; it looks anew at every try."""
-    store = run.site.store
     parts = [(key, "train") for key in window.training_keys] + [(run.partition, "holdout")]
-    request = (
-        store.request(run.project.container)
-        | run.project.selection()
-        | {
-            "parts": [
-                {"partition": key, "prefix": run.project.partition_prefix(key), "split": split}
-                for key, split in parts
-            ]
-        }
-    )
-    grant = run.grant("l")
-    return EdgeJob(
-        step="snapshot",
-        key=step_key("snapshot", attempt=run.owner.attempt),
-        image=run.training_image,
-        request=request,
-        secrets=store.secrets(grant, TIME_LIMIT_S),
-        grant=grant,
-        storage=store.forward(run.training_image),
-        limits=run.limits,
-        labels=run.labels,
-        login=run.login,
-    )
+    request = run.project.selection() | {
+        "parts": [
+            {"partition": key, "prefix": run.project.partition_prefix(key), "split": split}
+            for key, split in parts
+        ]
+    }
+    key = step_key("snapshot", attempt=run.owner.attempt)
+    return storage_job(run, "snapshot", key, request, "l", TIME_LIMIT_S)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from edge_runner.protocol import CACHE_DIR, CACHE_VOLUME_DIR, COMPLETE_NAME, DATA_DIR, WORK_NAME
@@ -11,6 +11,7 @@ from edge_training.identity import CACHE_VOLUME, step_key
 from edge_training.jobs import EdgeJob
 from edge_training.ports.edge_host import Limits, Mount
 from edge_training.run import PipelineRun
+from edge_training.storage_jobs import storage_job
 
 TIME_LIMIT_S = 6 * 3600
 SECONDS_PER_DAY = 86400
@@ -53,27 +54,17 @@ def job(run: PipelineRun, data_digest: str, snapshot_job: str, policy: CachePoli
         snapshot_job: The container that left the manifest.
         policy: What the cache may take.
     """
-    store = run.site.store
-    request = store.request(run.project.container) | {
+    request = {
         "data_digest": data_digest,
         "parallel": PARALLEL_READS,
         "quota_bytes": policy.quota_bytes,
         "keep_s": policy.keep_days * SECONDS_PER_DAY,
     }
-    grant = run.grant("r")
-    return EdgeJob(
-        step="stage",
-        key=step_key("stage", data_digest=data_digest),
-        image=run.training_image,
-        request=request,
-        secrets=store.secrets(grant, TIME_LIMIT_S),
-        grant=grant,
+    key = step_key("stage", data_digest=data_digest)
+    return replace(
+        storage_job(run, "stage", key, request, "r", TIME_LIMIT_S),
         inputs={"snapshot": snapshot_job},
         mounts=(Mount(CACHE_VOLUME, CACHE_VOLUME_DIR, read_only=False),),
-        storage=store.forward(run.training_image),
-        limits=run.limits,
-        labels=run.labels,
-        login=run.login,
         proof=f"{CACHE_DIR}/views/{data_digest}/{COMPLETE_NAME}",
     )
 

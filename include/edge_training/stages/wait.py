@@ -9,6 +9,7 @@ from edge_training.identity import step_key
 from edge_training.jobs import EdgeJob
 from edge_training.partitions import Window
 from edge_training.run import PipelineRun
+from edge_training.storage_jobs import storage_job
 
 OnTimeLimit = Literal["fail", "skip"]
 
@@ -31,28 +32,12 @@ def job(
     if on_time_limit not in get_args(OnTimeLimit):
         raise BadRequest(f"on_time_limit is {on_time_limit!r}; set it to 'fail' or 'skip' in the DAG file.")
     prefixes = [run.project.partition_prefix(key) for key in [*window.training_keys, run.partition]]
-    store = run.site.store
-    request = (
-        store.request(run.project.container)
-        | run.project.selection()
-        | {
-            "prefixes": prefixes,
-            "partition": run.partition,
-            "poll_s": poll_s,
-            "time_limit_s": time_limit_s,
-            "on_time_limit": on_time_limit,
-        }
-    )
-    grant = run.grant("l")
-    return EdgeJob(
-        step="wait",
-        key=step_key("wait", attempt=run.owner.attempt),
-        image=run.training_image,
-        request=request,
-        secrets=store.secrets(grant, time_limit_s),
-        grant=grant,
-        storage=store.forward(run.training_image),
-        limits=run.limits,
-        labels=run.labels,
-        login=run.login,
-    )
+    request = run.project.selection() | {
+        "prefixes": prefixes,
+        "partition": run.partition,
+        "poll_s": poll_s,
+        "time_limit_s": time_limit_s,
+        "on_time_limit": on_time_limit,
+    }
+    key = step_key("wait", attempt=run.owner.attempt)
+    return storage_job(run, "wait", key, request, "l", time_limit_s)
