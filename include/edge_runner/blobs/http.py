@@ -62,15 +62,15 @@ class Response:
     @cached_property
     def status(self) -> int:
         """HTTP status; 0 before it has arrived."""
-        head = self._head()
-        return int(head[0].split(b" ", 2)[1]) if head else 0
+        return int(self._head[0].split(b" ", 2)[1]) if self._head else 0
 
     @cached_property
     def headers(self) -> dict[str, str]:
         """By lower-case name."""
-        pairs = (line.decode("latin-1").partition(":") for line in self._head()[1:])
+        pairs = [line.partition(":") for line in b"".join(self._head[1:]).decode("latin-1").splitlines()]
         return {name.strip().lower(): value.strip() for name, _, value in pairs if value}
 
+    @cached_property
     def _head(self) -> list[bytes]:
         """The lines of the last head; one before it may have been `100 Continue`."""
         starts = [number for number, line in enumerate(self.lines) if line.startswith(b"HTTP/")]

@@ -12,15 +12,14 @@ done. Content is addressed by BLAKE3, which costs a third of the CPU of SHA-256 
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
 import hashlib
-import os
 import shutil
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
+from itertools import count
 from pathlib import Path
 
 from blake3 import blake3
@@ -31,6 +30,8 @@ from edge_runner.protocol import canonical_json
 ABANDONED_AFTER_S = 24 * 3600
 READ_ONLY = 0o444
 READ_BYTES = 4 * 1024 * 1024
+THIS_PROCESS = uuid.uuid4().hex
+NUMBERS = count()
 BOOT_ID_PATH = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -54,7 +55,7 @@ class Cache:
 
     def object_path(self, address: str) -> Path:
         """Where content with this BLAKE3 digest is kept."""
-        return self.root / "objects" / address[:2] / address
+        return Path(f"{self.root}/objects/{address[:2]}/{address}")  # parsed once: there are many
 
     def view_path(self, data_digest: str) -> Path:
         """The tree of hard links of one manifest."""
@@ -66,7 +67,7 @@ class Cache:
 
     def new_partial(self) -> Path:
         """A fresh path for a file or tree being written, on the same file system as all others."""
-        return self.root / "partial" / uuid.uuid4().hex
+        return Path(f"{self.root}/partial/{THIS_PROCESS}-{next(NUMBERS)}")
 
     def holds(self, address: str, size: int) -> bool:
         """Whether an object is here with the right content, which is read for it."""
@@ -75,19 +76,6 @@ class Cache:
             return path.stat().st_size == size and address_of(path) == address
         except FileNotFoundError:
             return False
-
-    def flush(self) -> None:
-        """Wait until all of it is on the disk.
-
-        Raises:
-            OSError: The disk did not take it.
-        """
-        folder = os.open(self.root, os.O_RDONLY)
-        try:
-            if ctypes.CDLL(None, use_errno=True).syncfs(folder) != 0:
-                raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-        finally:
-            os.close(folder)
 
     def objects(self) -> list[Path]:
         """Every object that lies here."""

@@ -18,6 +18,7 @@ from pathlib import Path
 from blake3 import blake3
 
 from edge_runner.blobs.errors import corrupt
+from edge_runner.cache.disk import begin_writing_back
 from edge_runner.cache.layout import READ_ONLY, Cache, boot_id
 from edge_runner.manifest import ManifestBlob
 
@@ -27,6 +28,7 @@ SLICE_BYTES = 64 * 1024
 larger pages for them, which are dearer to get (measured, system CPU seconds per GB of staging: 0.6 to 0.8 in
 slices of 64 KiB, 0.5 to 1.5 of 256 KiB, up to 2.3 of 4 MiB).
 """
+WRITTEN_BACK_EVERY_BYTES = 2 * PIECE_BYTES
 NOTED_EVERY_BYTES = 16 * PIECE_BYTES
 
 
@@ -43,6 +45,7 @@ class Partial:
         self._md5 = hashlib.md5(usedforsecurity=False) if blob.md5 is not None else None
         self.hashed_bytes = 0
         self._noted_bytes = 0
+        self._written_back_bytes = 0
 
     @property
     def is_complete(self) -> bool:
@@ -64,6 +67,7 @@ class Partial:
             part = content[start : start + SLICE_BYTES]
             write_all(self._descriptor, part, self.hashed_bytes)
             self._hash(part)
+        self._begin_writing_back()
         if self.hashed_bytes - self._noted_bytes >= NOTED_EVERY_BYTES:
             self._note()
 
@@ -96,6 +100,12 @@ class Partial:
         if self._md5 is not None:
             self._md5.update(content)
         self.hashed_bytes += len(content)
+
+    def _begin_writing_back(self) -> None:
+        length = self.hashed_bytes - self._written_back_bytes
+        if length >= WRITTEN_BACK_EVERY_BYTES:
+            begin_writing_back(self._descriptor, self._written_back_bytes, length)
+            self._written_back_bytes = self.hashed_bytes
 
     def _note(self) -> None:
         self._noted_bytes = self.hashed_bytes
@@ -151,7 +161,7 @@ def keep_small(cache: Cache, blob: ManifestBlob, content: bytes) -> tuple[str, o
     if blob.md5 is not None:
         require_md5(blob, hashlib.md5(content, usedforsecurity=False).digest())
     path = cache.new_partial()
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, READ_ONLY)
     try:
         write_all(descriptor, memoryview(content), 0)
         return moved_in(cache, path, descriptor, blake3(content).hexdigest())

@@ -1,8 +1,10 @@
 """Brings blobs from the store into the cache over several connections at once.
 
 One thread receives: libcurl hands a body over in bits of 16 KiB, and threads would wait for each other's
-interpreter lock at each of them. Two others write and hash whole pieces, which takes no lock. Pieces are
-asked for in order, so the one that a blob waits for is always under way, and the buffers bound the memory.
+interpreter lock at each of them. Two others write and hash whole pieces of large blobs, which takes no lock.
+A small blob is written by the thread that has received it: handing it over costs more (measured, 2000 blobs
+of 20 KB in memory: 0.48 s with no other thread, 0.51 s with one, 0.66 s with two). Pieces are asked for in
+order, so the one that a blob waits for is always under way, and the buffers bound the memory.
 """
 
 from __future__ import annotations
@@ -30,9 +32,6 @@ HASHERS = 2
 SPARE_BUFFERS = 4
 """Beyond one for each connection: for pieces that are hashed, or wait for those before them."""
 SMALL_BYTES = 128 * 1024
-BATCH = 16
-"""Small blobs are handed to the other threads by the dozen: that costs as much as hashing one of them."""
-MOST_BATCHES = 8
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,6 @@ class Transfer:
         self._hashers = ThreadPoolExecutor(HASHERS, thread_name_prefix="hash")
         self._buffers = [BytesIO() for _ in range(connections + SPARE_BUFFERS)]
         self._open: set[Arriving] = set()
-        self._batch: list[Small] = []
         self._ended: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._working = 0
         self._brought: list[tuple[str, Entry]] = []
@@ -116,17 +114,14 @@ class Transfer:
             for part in self._reader.read(lambda: self._next(parts)):
                 self._arrived(part)
                 yield self._taken()
-            self._hand_batch_over()
-            if self._working:
-                self._take_up()
-            yield self._taken()
-            if not self._working and not self._batch:
+            if not self._working:
                 return
+            self._take_up()
+            yield self._taken()
 
     def close(self) -> list[tuple[str, Entry]]:
         """Break off what is under way; gives what had been brought and was not told yet."""
         self._reader.close()
-        self._hand_batch_over()
         while self._working:
             with suppress(StepError, OSError):  # whoever closes us in the middle has heard of a first one
                 self._take_up()
@@ -153,7 +148,7 @@ class Transfer:
         """What to ask for next, if there is memory for it."""
         while not self._ended.empty():
             self._take_up()
-        return next(parts, None) if self._buffers and self._working < MOST_BATCHES else None
+        return next(parts, None) if self._buffers else None
 
     def _arrived(self, part: Piece | Small) -> None:
         """Let a part be hashed, or keep it until those before it have been."""
@@ -161,9 +156,7 @@ class Transfer:
             part.arriving.waiting[part.offset] = part
             self._hash_what_is_due(part.arriving)
         else:
-            self._batch.append(part)
-            if len(self._batch) == BATCH:
-                self._hand_batch_over()
+            self._keep(part)
 
     def _hash_what_is_due(self, arriving: Arriving) -> None:
         if (piece := arriving.next_piece()) is not None:
@@ -193,23 +186,11 @@ class Transfer:
         arriving.partial.close(keep=False)
         self._is_brought(brought)
 
-    def _hand_batch_over(self) -> None:
-        if self._batch:
-            batch, self._batch = self._batch, []
-            self._work(lambda: self._keep(batch))
-
-    def _keep(self, batch: Sequence[Small]) -> Callable[[], None]:
-        """In another thread: hash and write small blobs; what it returns is done in ours."""
-        brought = []
-        for small in batch:
-            kept = keep_small(self._cache, small.wanted.blob, small.buffer.getvalue()[: small.length])
-            brought.append(self._entry(small.wanted.pin, *kept))
-        return lambda: self._are_kept(brought)
-
-    def _are_kept(self, brought: Sequence[tuple[str, Entry]]) -> None:
-        for one in brought:
-            self._progress.add_bytes(one[1].size)
-            self._is_brought(one)
+    def _keep(self, small: Small) -> None:
+        """Hash and write a small blob."""
+        kept = keep_small(self._cache, small.wanted.blob, small.buffer.getvalue()[: small.length])
+        self._progress.add_bytes(small.length)
+        self._is_brought(self._entry(small.wanted.pin, *kept))
 
     def _is_brought(self, one: tuple[str, Entry]) -> None:
         self._progress.add_blob()

@@ -14,6 +14,7 @@ from typing import Any
 from edge_runner.blobs.access import StoreAccess
 from edge_runner.blobs.store import BlobStore
 from edge_runner.cache.checks import intact
+from edge_runner.cache.disk import wait_until_written
 from edge_runner.cache.eviction import Budget, make_room
 from edge_runner.cache.index import Entry, Index, opened
 from edge_runner.cache.layout import Cache, pin_of
@@ -59,7 +60,7 @@ def run(request: Mapping[str, Any], secrets: Mapping[str, str], dirs: Dirs) -> d
             except FileNotFoundError:  # another run has evicted what we had just found
                 if not tries_left:
                     raise
-    cache.flush()  # the steps that follow go on after a power cut, and do not check again
+    wait_until_written(cache.root)  # the steps that follow go on after a power cut, and do not check again
     return staging.report(pins)
 
 

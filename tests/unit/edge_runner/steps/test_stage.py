@@ -393,11 +393,11 @@ def test_staging_ends_well_only_when_the_disk_has_all_of_it(staged, monkeypatch)
     """A training that goes on after a power cut reads what was staged before it, and does not stage again."""
     there = []
 
-    def broken(cache):
-        there.extend(path.name for path in cache.root.glob("views/*/train/*"))
+    def broken(folder):
+        there.extend(path.name for path in folder.glob("views/*/train/*"))
         raise OSError(errno.EIO, "the disk is broken")
 
-    monkeypatch.setattr(Cache, "flush", broken)
+    monkeypatch.setattr("edge_runner.steps.stage.wait_until_written", broken)
     with pytest.raises(OSError, match="broken"):
         staged.run()
     assert sorted(there) == sorted(staged.box.blobs)
