@@ -32,8 +32,8 @@ _KINDS: Mapping[str, Callable[[pl.DataType], bool]] = {
     "time": lambda dtype: dtype == pl.Time,
     "text": lambda dtype: dtype == pl.String or dtype == pl.Categorical or dtype == pl.Enum,
 }
-ROWS, NULLS, DISTINCT, TRUE, KEY = ("edge_rows", "edge_nulls", "edge_distinct", "edge_true", "edge_key")
-"""Columns of results, beside those that are named as the data's columns are."""
+ROWS, NULLS, DISTINCT, TRUE, KEY = ("\0rows", "\0nulls", "\0distinct", "\0true", "\0key")
+"""Columns of results, beside those that are named as the data's columns are; no file names one like this."""
 _TOLD_TYPES = {"integer": "number"}
 
 

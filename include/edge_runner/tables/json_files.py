@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 import re
+import sys
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from functools import cache
 from typing import Any
 
+import numpy as np
 import polars as pl
+import polars.selectors as cs
 import pyarrow as pa
 from pyarrow import json as arrow_json
 
@@ -20,6 +25,7 @@ LONGEST_LINE_BYTES = 64 * 2**20
 TEMPORAL = (pl.Date, pl.Datetime, pl.Time, pl.Decimal, pl.Binary)
 """Types that JSON writes as text."""
 
+LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 """Half a letter, which JSON can escape and UTF-8 cannot hold."""
 
@@ -80,6 +86,8 @@ def _fast(
         return None
     frame = pl.from_arrow(table)
     assert isinstance(frame, pl.DataFrame)  # a table is no column
+    if frame.select(pl.any_horizontal(False, cs.float().is_infinite().any())).item():
+        return None  # Arrow takes a number that is too large for infinity
     return frame.select(*dtypes), {}
 
 
@@ -102,7 +110,7 @@ def _exact(
 
 def _object(file: DataFile, line: bytes, number: int) -> dict[str, Any]:
     try:
-        found = json.loads(line, object_pairs_hook=_unique)
+        found = json.loads(line, object_pairs_hook=_unique, parse_float=_float)
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
@@ -115,6 +123,12 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         raise ValueError
     return found
+
+
+def _float(text: str) -> float | Decimal:
+    """A number as it is written: one that is too large for a float is none, and not infinity."""
+    value = float(text)
+    return Decimal(text) if math.isinf(value) else value
 
 
 def _is_of(value: Any, dtype: pl.DataType) -> bool:
@@ -132,9 +146,15 @@ def _is_of(value: Any, dtype: pl.DataType) -> bool:
     if dtype == pl.String:
         return isinstance(value, str) and not LONE_SURROGATE.search(value)
     if dtype.is_float():
-        return isinstance(value, int | float)
+        return isinstance(value, int | float) and _fits(value, dtype)
     low, high = _range(dtype)
     return isinstance(value, int) and low <= value <= high
+
+
+def _fits(value: float, dtype: pl.DataType) -> bool:
+    """Whether a number is in a float's range; NaN and Infinity, where they are written, are."""
+    is_finite = isinstance(value, int) or math.isfinite(value)
+    return not is_finite or abs(value) <= (LARGEST_FLOAT32 if dtype == pl.Float32 else sys.float_info.max)
 
 
 @cache

@@ -47,6 +47,15 @@ def test_categories_are_counted_by_value():
     assert measured([True, True, False]).categories == {"true": 2, "false": 1}
 
 
+@pytest.mark.parametrize("name", ["rows", "nulls", "distinct", "true", "key", "edge_rows", "len", "count"])
+def test_columns_may_have_any_name(name):
+    frame = pl.LazyFrame({name: ["a", "b", "a", None]})
+    asked = {name: Questions(broken={"rule 0": pl.col(name) == "a"})}
+    (column,) = measure_columns(frame, {name: None}, asked)
+    found = (column.rows, column.nulls, column.categories, column.answers["rule 0"])
+    assert found == (4, 1, {"a": 2, "b": 1}, 2)
+
+
 def test_values_of_names_and_free_text_are_not_counted():
     column = measured([str(number) for number in range(2 * MAX_CATEGORIES)])
     assert column.categories is None

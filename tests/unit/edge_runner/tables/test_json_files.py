@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from datetime import date, datetime
 
 import pytest
@@ -95,6 +96,24 @@ def test_values_of_another_type_are_counted(tmp_path, kind):
     found = table.frame().collect()["x"].to_list()
     read = {"date": [date(2013, 2, 1)], "timestamp": [datetime(2013, 2, 1)]}
     assert found == [*read.get(kind, good), None, *[None] * len(bad)]
+
+
+@pytest.mark.parametrize(
+    ("physical", "written", "kept"),
+    [
+        ("DOUBLE", ["1e308", "NaN", "-Infinity"], [1e308, math.nan, -math.inf]),
+        ("FLOAT", ["1e38"], [pytest.approx(1e38)]),
+    ],
+)
+@pytest.mark.parametrize("beyond", ["1e999", "-1e999", "1" + "0" * 400])
+@pytest.mark.parametrize("line", ['{"x": %s}', '{"x": %s, "y": {"deep": 1}}'])
+def test_number_beyond_its_type_is_of_another_type_not_infinite_and_not_lost(
+    tmp_path, physical, written, kept, beyond, line
+):
+    put(tmp_path, "a.jsonl", "".join(line % value + "\n" for value in [*written, beyond]))
+    table = table_of(tmp_path, contract(column("x", "number", physicalType=physical)))
+    assert table.wrong == {"x": (("holdout/a.jsonl", 1),)}
+    assert table.frame().collect()["x"].to_list() == pytest.approx([*kept, None], nan_ok=True)
 
 
 NESTED = contract(
