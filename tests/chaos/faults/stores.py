@@ -20,6 +20,7 @@ BEFORE = {
     "decide_rollout": "push_image",
     "snapshot_data": "wait_for_partition",
     "stage_data": "snapshot_data",
+    "validate_data": "stage_data",
     "register_model": "export_model",
     "build_image": "register_model",
     "verify_image": "build_image",
@@ -27,7 +28,7 @@ BEFORE = {
 }
 USERS = {
     "blob": ("wait_for_partition", "snapshot_data", "stage_data"),
-    "mlflow": ("register_model", "build_image", "push_image"),
+    "mlflow": ("validate_data", "register_model", "build_image", "push_image"),
     "registry": ("build_image", "verify_image", "push_image"),
 }
 FRESH_PARTITION = "2013-03-08"
