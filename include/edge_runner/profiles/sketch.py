@@ -1,7 +1,6 @@
 """A quantile sketch: rows by bucket, in the order of the values.
 
-The counts are whole numbers per fixed bucket, so sketches of parts add up to the sketch of the whole,
-whatever the order, and the same data give the same sketch.
+The counts are whole numbers per fixed bucket, so the same rows give the same sketch, whatever their order.
 """
 
 from __future__ import annotations
@@ -31,11 +30,7 @@ class Sketch:
 
     def key_at(self, rank: int) -> int:
         """The key of the row of this rank, from 1 for the lowest."""
-        return int(self.keys[self.bucket_at(rank)])
-
-    def bucket_at(self, rank: int) -> int:
-        """The index of the bucket that holds the row of this rank, from 1 for the lowest."""
-        return int(np.searchsorted(np.cumsum(self.counts), rank, side="left"))
+        return int(self.keys[np.searchsorted(np.cumsum(self.counts), rank, side="left")])
 
     def split(self, cuts: Sequence[int]) -> list[int]:
         """Rows between cuts.
@@ -62,11 +57,3 @@ def make_sketch(keys: np.ndarray, counts: np.ndarray) -> Sketch:
     total = np.zeros(len(distinct), dtype=np.int64)
     np.add.at(total, place, counts.astype(np.int64))
     return Sketch(distinct, total)
-
-
-def merge(sketches: Sequence[Sketch]) -> Sketch:
-    """The sketch of all rows together."""
-    return make_sketch(
-        np.concatenate([sketch.keys for sketch in sketches]),
-        np.concatenate([sketch.counts for sketch in sketches]),
-    )
