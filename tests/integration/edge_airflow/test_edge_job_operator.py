@@ -6,7 +6,7 @@ import json
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -14,12 +14,11 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from tests.jobs import TRAINING_REQUEST
-from tests.real_host import Engine, engine
+from tests.real_host import Engine
 
 from edge_airflow.operators.base import EdgeJobOperator
 from edge_training.jobs import EdgeJob
 from edge_training.project import ModelProject
-from local_site.info import SiteInfo
 
 SLEEPS = "import time; print('started', flush=True); time.sleep(100)"
 START_LIMIT_S = 60
@@ -35,14 +34,6 @@ class Scripted(EdgeJobOperator):
     def build_job(self, run: object, context: object) -> EdgeJob:
         """The training."""
         return self.job
-
-
-@pytest.fixture
-def behind(site: SiteInfo) -> Iterator[Engine]:
-    """The site's daemon, cleaned up afterwards."""
-    found = engine(site)
-    yield found
-    found.clean_up()
 
 
 @pytest.fixture

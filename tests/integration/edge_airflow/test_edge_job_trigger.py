@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from airflow.triggers.base import TaskSuccessEvent
 from tests.edge_world import SAVE_MODEL
 from tests.fakes.task_states import InMemoryTaskStates
 from tests.jobs import NEXT_TRY, OTHER_RUN, OWNER, TRAINING_REQUEST
-from tests.real_host import Door, Engine, engine, real_host
+from tests.real_host import Door, Engine, real_host
 
 from edge_airflow.hooks.site import SiteHook
 from edge_airflow.time_limits import WatchLimits
@@ -28,14 +28,6 @@ from edge_training.ownership import Owner
 from edge_training.project import ModelProject
 from edge_training.sas import Grant
 from edge_training.stages.reconcile import task_of
-
-
-@pytest.fixture
-def behind(site) -> Iterator[Engine]:
-    """The site's daemon, cleaned up afterwards."""
-    found = engine(site)
-    yield found
-    found.clean_up()
 
 
 @pytest.fixture

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
-from tests.real_host import Engine, engine
+from tests.real_host import Engine
 
 from edge_airflow.operators.probe import ProbeStorageOperator
 from local_site.info import SiteInfo
 
 
 @pytest.fixture
-def behind(site: SiteInfo) -> Iterator[Engine]:
-    """The site's daemon, cleaned up afterwards."""
-    found = engine(site)
-    found.names.append("edge-probe-")
-    yield found
-    found.clean_up()
+def behind(behind: Engine) -> Engine:
+    """The same, which removes the probes, too."""
+    behind.names.append("edge-probe-")
+    return behind
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, T
 from airflow.triggers.base import TaskSuccessEvent
 from azure.storage.blob import ContainerClient
 from tests.fakes.task_states import InMemoryTaskStates
-from tests.real_host import Door, Engine, engine
+from tests.real_host import Door, Engine
 
 from edge_airflow.operators.data import WaitForPartitionOperator
 from edge_airflow.triggers.edge_job import EdgeJobTrigger
@@ -28,14 +28,6 @@ from local_site.info import SiteInfo
 WAITS = 6
 FIRST_DAY = date(2013, 2, 1)
 SMALL = Limits(cpus=0.2, memory_bytes=128 * 2**20, pids=64)
-
-
-@pytest.fixture
-def behind(site: SiteInfo) -> Iterator[Engine]:
-    """The site's daemon; the containers of the test's waits are removed."""
-    found = engine(site)
-    yield found
-    found.clean_up()
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ import asyncio
 import hashlib
 import json
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from tests.jobs import OWNER, Said
-from tests.real_host import Engine, engine, real_host
+from tests.real_host import Engine
 
 from edge_runner.protocol import ENDING_NAME, JOB_DIR, LOG_NAME
 from edge_training import errors
@@ -42,21 +42,6 @@ with open(os.environ["EDGE_METRICS_FILE"], "a") as file:
 probe = {"dataframe_split": {"columns": ["distance"], "data": [[1.0], [2.0]]}}
 json.dump(probe, open(os.environ["EDGE_PROBE_FILE"], "w"))
 """
-
-
-@pytest.fixture
-def behind(site) -> Iterator[Engine]:
-    """The site's daemon, cleaned up afterwards."""
-    found = engine(site)
-    yield found
-    found.clean_up()
-
-
-@pytest.fixture
-async def host(site) -> AsyncIterator[DockerOverSsh]:
-    """The real adapter."""
-    async with real_host(site) as host:
-        yield host
 
 
 @pytest.fixture

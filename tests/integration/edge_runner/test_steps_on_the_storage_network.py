@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.jobs import OWNER, Said
-from tests.real_host import Engine, engine, real_host
+from tests.real_host import real_host
 
 from edge_training.lifecycle import ensure_started
 from edge_training.outcomes import collect
@@ -20,14 +19,6 @@ from edge_training.watching import START, follow
 from local_site import SiteInfo
 
 PARTITION = "2013-02-01"
-
-
-@pytest.fixture
-def behind(site: SiteInfo) -> Iterator[Engine]:
-    """The site's daemon, cleaned up afterwards."""
-    found = engine(site)
-    yield found
-    found.clean_up()
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from azure.storage.blob import ContainerClient
 from tests.jobs import OWNER, Said
-from tests.real_host import Engine, engine, real_host
+from tests.real_host import Engine, real_host
 from tests.standins.connect_proxy import connect_proxy
 
 from edge_training.adapters.docker_over_ssh import DockerOverSsh
@@ -100,14 +100,6 @@ def store_of(site: SiteInfo, **changes: object) -> BlobStore:
         "sas_lifetime": LIFETIME,
     }
     return BlobStore(site.blob_endpoint, site.blob_account, site.blob_key, **known | changes)
-
-
-@pytest.fixture
-def behind(site) -> Iterator[Engine]:
-    """The site's daemon, cleaned up afterwards."""
-    found = engine(site)
-    yield found
-    found.clean_up()
 
 
 @pytest.fixture

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.jobs import OTHER_RUN, OWNER, TRAINING_REQUEST, Said
-from tests.real_host import Door, Engine, engine, real_host
+from tests.real_host import Door, Engine, real_host
 
 from edge_training import errors
 from edge_training.adapters.docker_over_ssh import DockerOverSsh
@@ -29,21 +28,6 @@ model = pathlib.Path(os.environ["EDGE_MODEL_DIR"])
 model.mkdir()
 (model / "MLmodel").touch()
 """
-
-
-@pytest.fixture
-def behind(site):
-    """The site's daemon, cleaned up afterwards."""
-    found = engine(site)
-    yield found
-    found.clean_up()
-
-
-@pytest.fixture
-async def host(site) -> AsyncIterator[DockerOverSsh]:
-    """The real adapter."""
-    async with real_host(site) as host:
-        yield host
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 from docker.models.networks import Network
 from tests.jobs import OWNER, Said
-from tests.real_host import Engine, engine, real_host
+from tests.real_host import Engine, real_host
 
 from edge_training.adapters.storage_network import NETWORK, forwarder_name
 from edge_training.identity import labels
@@ -52,14 +52,6 @@ model = pathlib.Path(os.environ["EDGE_MODEL_DIR"])
 model.mkdir()
 (model / "MLmodel").touch()
 """
-
-
-@pytest.fixture
-def behind(site):
-    """The site's daemon, cleaned up afterwards; the forwarder stays, others use it."""
-    found = engine(site)
-    yield found
-    found.clean_up()
 
 
 def bridge_addresses(behind: Engine) -> list[str]:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import pytest
 from tests.edge_world import RESUMES, RUNS, SMALL, World
 from tests.fakes.task_states import InMemoryTaskStates
 from tests.fakes.tracking import InMemoryRuns
 from tests.jobs import NEXT_TRY, OWNER
-from tests.real_host import Engine, engine, real_host, target
+from tests.real_host import Engine, real_host, target
 
 from edge_training import places
 from edge_training.adapters import docker_inventory
@@ -61,14 +59,6 @@ class LaterHere:
 
     def _is_here(self, name: str) -> bool:
         return name.startswith(tuple(self.names))
-
-
-@pytest.fixture
-def behind(site) -> Iterator[Engine]:
-    """The site's Docker daemon; what the test makes there goes at the end."""
-    found = engine(site)
-    yield found
-    found.clean_up()
 
 
 def strangers(behind: Engine, image: str, name: str) -> tuple[str, str]:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator
 
-import pytest
 from tests.edge_world import SMALL
 from tests.fakes.task_states import InMemoryTaskStates
-from tests.real_host import Engine, engine, real_host, target
+from tests.real_host import Engine, real_host, target
 
 from edge_runner.protocol import JOB_VOLUME_DIR
 from edge_training import ownership
@@ -19,14 +17,6 @@ from edge_training.ports.edge_host import ContainerSpec, EdgeHost, Mount
 from edge_training.stages.reconcile import Reconciler, task_of
 
 SLEEPS = ("python3", "-c", "import time; time.sleep(100)")
-
-
-@pytest.fixture
-def behind(site) -> AsyncIterator[Engine]:
-    """The site's Docker daemon; what the test makes there goes at the end."""
-    found = engine(site)
-    yield found
-    found.clean_up()
 
 
 async def started(host: EdgeHost, behind: Engine, image: str, owner: Owner) -> str:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import socket
 import uuid
-from collections.abc import Iterator
 
 import pytest
-from tests.real_host import Engine, engine, real_host
+from tests.real_host import Engine, real_host
 
 from edge_training.errors import RolloutFailed
 from edge_training.ports.edge_host import ServiceSpec
@@ -22,14 +21,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
 http.server.HTTPServer(("0.0.0.0", 8080), Handler).serve_forever()
 """
 LIMIT_S = 60.0
-
-
-@pytest.fixture
-def behind(site) -> Iterator[Engine]:
-    """The site's daemon, cleaned up afterwards."""
-    found = engine(site)
-    yield found
-    found.clean_up()
 
 
 @pytest.fixture

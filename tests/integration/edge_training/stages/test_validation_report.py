@@ -5,13 +5,12 @@ from __future__ import annotations
 import base64
 import json
 import uuid
-from collections.abc import AsyncIterator
 
 import pytest
 from tests.contract.validations import runs_on
 from tests.edge_world import SMALL
 from tests.jobs import OWNER
-from tests.real_host import Engine, engine, real_host
+from tests.real_host import Engine, real_host
 
 from edge_runner.protocol import JOB_DIR, JOB_VOLUME_DIR
 from edge_training.adapters.mlflow_session import MlflowSession
@@ -37,14 +36,6 @@ for name, content in json.loads(sys.argv[2]).items():
     open(name, "wb").write(base64.b64decode(content))
 os.symlink("/etc/passwd", "profile.json") if sys.argv[3] else None
 """
-
-
-@pytest.fixture
-def behind(site) -> AsyncIterator[Engine]:
-    """The site's Docker daemon; what the test makes there goes at the end."""
-    found = engine(site)
-    yield found
-    found.clean_up()
 
 
 @pytest.fixture
