@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial as partial_of
 from io import BytesIO
 from queue import SimpleQueue
 
@@ -77,6 +76,12 @@ class Small(Part):
     wanted: Wanted
 
 
+Brought = tuple[str, Entry]
+"""A blob that has become whole: its pin, and what is known of its object."""
+Hashed = tuple[Piece, Brought | None]
+"""A piece that is hashed, and its blob when that has become whole."""
+
+
 class Transfer:
     """One round of bringing blobs."""
 
@@ -95,11 +100,11 @@ class Transfer:
         self._hashers = ThreadPoolExecutor(HASHERS, thread_name_prefix="hash")
         self._buffers = [BytesIO() for _ in range(connections + SPARE_BUFFERS)]
         self._open: set[Arriving] = set()
-        self._ended: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._ended: SimpleQueue[Future[Hashed]] = SimpleQueue()
         self._working = 0
-        self._brought: list[tuple[str, Entry]] = []
+        self._brought: list[Brought] = []
 
-    def bring(self, wanted: Sequence[Wanted]) -> Iterator[list[tuple[str, Entry]]]:
+    def bring(self, wanted: Sequence[Wanted]) -> Iterator[list[Brought]]:
         """Bring the blobs, but those that another run is bringing.
 
         After each part that arrives it gives pin and object of the blobs that have become whole meanwhile, in
@@ -119,7 +124,7 @@ class Transfer:
             self._take_up()
             yield self._taken()
 
-    def close(self) -> list[tuple[str, Entry]]:
+    def close(self) -> list[Brought]:
         """Break off what is under way; gives what had been brought and was not told yet."""
         self._reader.close()
         while self._working:
@@ -151,7 +156,7 @@ class Transfer:
         return next(parts, None) if self._buffers else None
 
     def _arrived(self, part: Piece | Small) -> None:
-        """Let a part be hashed, or keep it until those before it have been."""
+        """Keep a small blob; let a piece be hashed when those before it have been."""
         if isinstance(part, Piece):
             part.arriving.waiting[part.offset] = part
             self._hash_what_is_due(part.arriving)
@@ -161,20 +166,23 @@ class Transfer:
     def _hash_what_is_due(self, arriving: Arriving) -> None:
         if (piece := arriving.next_piece()) is not None:
             arriving.is_hashing = True
-            self._work(lambda: self._hash(piece))
+            self._working += 1
+            self._hashers.submit(self._hash, piece).add_done_callback(self._ended.put)
 
-    def _hash(self, piece: Piece) -> Callable[[], None]:
-        """In another thread: write and hash a piece; what it returns is done in ours."""
+    def _hash(self, piece: Piece) -> Hashed:
+        """In another thread: write and hash a piece, and move the blob in when it was the last one."""
         partial = piece.arriving.partial
         with piece.buffer.getbuffer() as content:
             partial.take(content[: piece.length])
-        brought = (
-            self._entry(piece.arriving.pin, *partial.finish(self._cache)) if partial.is_complete else None
-        )
-        return lambda: self._is_hashed(piece, brought)
+        if not partial.is_complete:
+            return piece, None
+        return piece, entry_of(piece.arriving.pin, *partial.finish(self._cache))
 
-    def _is_hashed(self, piece: Piece, brought: tuple[str, Entry] | None) -> None:
-        """Use the buffer again and go on with the blob."""
+    def _take_up(self) -> None:
+        """Wait for another thread, use its piece's buffer again and go on with the blob."""
+        ended = self._ended.get()
+        self._working -= 1
+        piece, brought = ended.result()
         arriving = piece.arriving
         arriving.is_hashing = False
         self._buffers.append(piece.buffer)
@@ -190,39 +198,18 @@ class Transfer:
         """Hash and write a small blob."""
         kept = keep_small(self._cache, small.wanted.blob, small.buffer.getvalue()[: small.length])
         self._progress.add_bytes(small.length)
-        self._is_brought(self._entry(small.wanted.pin, *kept))
+        self._is_brought(entry_of(small.wanted.pin, *kept))
 
-    def _is_brought(self, one: tuple[str, Entry]) -> None:
+    def _is_brought(self, one: Brought) -> None:
         self._progress.add_blob()
         self._brought.append(one)
 
-    def _entry(self, pin: str, address: str, file: os.stat_result) -> tuple[str, Entry]:
-        return pin, Entry(address, file.st_size, file.st_ino, file.st_mtime_ns, boot_id(), time.time())
-
-    def _work(self, task: Callable[[], Callable[[], None]]) -> None:
-        """Let another thread do something; what it returns, or raises, waits for us in `_ended`."""
-
-        def run() -> None:
-            try:
-                self._ended.put(task())
-            except BaseException as error:  # noqa: BLE001  (raised again by the thread that takes it up)
-                self._ended.put(partial_of(raised, error))
-
-        self._working += 1
-        self._hashers.submit(run)
-
-    def _take_up(self) -> None:
-        """Wait for another thread, and go on with what it has done."""
-        go_on = self._ended.get()
-        self._working -= 1
-        go_on()
-
-    def _taken(self) -> list[tuple[str, Entry]]:
+    def _taken(self) -> list[Brought]:
         """The blobs that have been brought since the last call."""
         brought, self._brought = self._brought, []
         return brought
 
 
-def raised(error: BaseException) -> None:
-    """Raise what another thread has raised."""
-    raise error
+def entry_of(pin: str, address: str, file: os.stat_result) -> Brought:
+    """What the index is told of an object whose content has just been hashed."""
+    return pin, Entry(address, file.st_size, file.st_ino, file.st_mtime_ns, boot_id(), time.time())

@@ -19,7 +19,7 @@ from edge_runner.cache.eviction import Budget, make_room
 from edge_runner.cache.index import Entry, Index, opened
 from edge_runner.cache.layout import Cache, pin_of
 from edge_runner.cache.progress import Progress, shown
-from edge_runner.cache.transfer import Transfer, Wanted
+from edge_runner.cache.transfer import Brought, Transfer, Wanted
 from edge_runner.cache.views import ensure_view
 from edge_runner.manifest import MANIFEST_NAME, ManifestBlob, read_manifest
 from edge_runner.protocol import Dirs
@@ -137,7 +137,7 @@ class Staging:
     def _bring(self, missing: Pins, progress: Progress) -> None:
         """One round: everything that no other run is bringing."""
         transfer = Transfer(self._store, self._cache, progress, self._parallel)
-        unrecorded: list[tuple[str, Entry]] = []
+        unrecorded: list[Brought] = []
         due_s = time.monotonic() + RECORDED_EVERY_S
         try:
             for brought in transfer.bring([Wanted(pin, blob) for pin, blob in missing.items()]):
@@ -148,7 +148,7 @@ class Staging:
         finally:
             self._record([*unrecorded, *transfer.close()])
 
-    def _record(self, brought: list[tuple[str, Entry]]) -> None:
+    def _record(self, brought: list[Brought]) -> None:
         self._index.record(brought, time.time())
         self.here.update(brought)
         self._downloaded.update(pin for pin, _ in brought)
