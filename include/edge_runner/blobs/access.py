@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from edge_runner.blobs.signature import Signature
 from edge_runner.protocol import Dirs
@@ -29,6 +30,11 @@ class StoreAccess:
     api_version: str
     ca_pem: str | None
     proxy: str = ""
+
+    @property
+    def container_url(self) -> str:
+        """Where the container is, without a signature."""
+        return f"{self.endpoint.rstrip('/')}/{quote(self.container)}"
 
     @classmethod
     def of(cls, request: Mapping[str, Any], secrets: Mapping[str, str], dirs: Dirs) -> StoreAccess:

@@ -6,37 +6,36 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from edge_runner.blobs.access import StoreAccess
-from edge_runner.blobs.errors import untrusted_certificate
-from edge_runner.blobs.http import HttpClient, TransportError, UntrustedCertificate
-from edge_runner.blobs.store import through
-from edge_runner.protocol import StepError
+from edge_runner.blobs.errors import unavailable, untrusted_certificate
+from edge_runner.blobs.http import HttpClient, Response, TransportError, UntrustedCertificate
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What the store answered.
+class TimedResponse:
+    """What the store answered, and when.
 
     Attributes:
-        status: HTTP status.
-        headers: By name in lower case.
-        size: Bytes of the body.
+        response: The answer.
         took_s: From the question to the end of the answer.
         asked_at: The VM's clock in the middle of that.
     """
 
-    status: int
-    headers: Mapping[str, str]
-    size: int
+    response: Response
     took_s: float
     asked_at: datetime
 
     @property
+    def status(self) -> int:
+        """HTTP status."""
+        return self.response.status
+
+    @property
     def code(self) -> str:
         """Status, and the service's word for it."""
-        return f"{self.status} {self.headers.get('x-ms-error-code', '')}".strip()
+        return f"{self.status} {self.response.headers.get('x-ms-error-code', '')}".strip()
 
 
 class Asker:
@@ -57,7 +56,7 @@ class Asker:
         query: Mapping[str, str] = {},
         headers: Mapping[str, str] = {},
         signed: bool = True,
-    ) -> Answer:
+    ) -> TimedResponse:
         """Ask one question.
 
         Args:
@@ -73,18 +72,14 @@ class Asker:
         parameters = "&".join(
             part for part in (urlencode(query), access.signature.sas if signed else "") if part
         )
-        url = f"{access.endpoint.rstrip('/')}/{quote(access.container)}{path}?{parameters}"
+        url = f"{access.container_url}{path}?{parameters}"
         started_s, started = time.monotonic(), datetime.now(UTC)
         try:
             response = self._http.get(url, {"x-ms-version": access.api_version, **headers})
         except UntrustedCertificate:
             raise untrusted_certificate(access) from None
         except TransportError as error:
-            raise StepError(
-                "StoreUnavailable",
-                f"The blob store {access.endpoint} does not answer ({error}); check the host in the site's "
-                f"blob connection, the store and its network{through(access.proxy)}.",
-            ) from None
+            raise unavailable(access, f"does not answer ({error});") from None
         took_s = time.monotonic() - started_s
         middle = started + (datetime.now(UTC) - started) / 2
-        return Answer(response.status, response.headers, response.received, took_s, middle)
+        return TimedResponse(response, took_s, middle)

@@ -86,9 +86,24 @@ def verdict_for(
         return changed(access, blob)
     if blob is not None and response.status == 416:
         return corrupt(blob, "is shorter than the snapshot found it")
-    if response.status == 403 and (refused := refused_signature(access, response, code, sas)):
+    if response.status == 403 and (refused := _refused_signature(access, response, code, sas)):
         return refused
     return StepError("StoreRefused", _refusal(access, response, code))
+
+
+def unavailable(access: StoreAccess, finding: str) -> StepError:
+    """The error for a store that does not answer.
+
+    Args:
+        access: The store.
+        finding: What follows its name in the sentence, as far as `check`.
+    """
+    proxy = f", and the proxy {access.proxy}, whose answers are in the forwarder's log on the VM"
+    return StepError(
+        "StoreUnavailable",
+        f"The blob store {access.endpoint} {finding} check the host in the site's blob connection, the store "
+        f"and its network{proxy if access.proxy else ''}.",
+    )
 
 
 def untrusted_certificate(access: StoreAccess) -> StepError:
@@ -159,7 +174,7 @@ def _where(access: StoreAccess) -> str:
     return f"The blob store {access.endpoint} refuses the container {access.container}"
 
 
-def refused_signature(
+def _refused_signature(
     access: StoreAccess, response: Response, code: str, sas: str
 ) -> SignatureRefused | None:
     """What is wrong with the signature itself; None when it is something else."""

@@ -20,6 +20,7 @@ from edge_runner.blobs.errors import (
     changed,
     corrupt,
     server_time,
+    unavailable,
     untrusted_certificate,
     verdict_for,
 )
@@ -80,11 +81,10 @@ class Retries:
                 self._failures = 0
         self._failures += 1
         if self._failures >= self._policy.attempts:
-            raise StepError(
-                "StoreUnavailable",
-                f"The blob store {self._access.endpoint} did not answer in {self._policy.attempts} tries "
-                f"({error}); the task is retried, so if this goes on, check the host in the site's blob "
-                f"connection, the store and its network{through(self._access.proxy)}.",
+            raise unavailable(
+                self._access,
+                f"did not answer in {self._policy.attempts} tries ({error}); the task is retried, so if this "
+                "goes on,",
             )
         asked_s = error.retry_after_s if isinstance(error, PassingTrouble) else 0.0
         backoff_s = self._policy.backoff_s * float(2 ** (self._failures - 1))
@@ -158,7 +158,6 @@ class BlobStore:
             )
         self.access = access
         self.retry = retry
-        self._container_url = f"{access.endpoint.rstrip('/')}/{quote(access.container)}"
         self._http = HttpClient(access.ca_pem)
 
     def list_pages(self, prefix: str) -> Iterator[Page]:
@@ -176,7 +175,7 @@ class BlobStore:
             headers["Range"] = f"bytes={part.start}-{part.end - 1}"
         part.buffer.seek(part.had)
         part.sas = self.access.signature.sas
-        return f"{self._container_url}/{quote(part.name, safe='/~')}?{part.sas}", self._headers(headers)
+        return f"{self.access.container_url}/{quote(part.name)}?{part.sas}", self._headers(headers)
 
     def judge(self, part: Part, answer: Answer) -> None:
         """Accept the answer to `request_for`; what a broken one has brought counts.
@@ -214,7 +213,7 @@ class BlobStore:
         retries = Retries(self.access, self.retry)
         while True:
             sas = self.access.signature.sas
-            url = f"{self._container_url}?{urlencode(query, quote_via=quote)}&{sas}"
+            url = f"{self.access.container_url}?{urlencode(query, quote_via=quote)}&{sas}"
             try:
                 response = self._http.get(url, self._headers({}))
                 if response.status not in OK_STATUSES:
@@ -227,11 +226,6 @@ class BlobStore:
 
     def _headers(self, more: dict[str, str]) -> dict[str, str]:
         return {"x-ms-version": self.access.api_version, "Accept-Encoding": "identity", **more}
-
-
-def through(proxy: str) -> str:
-    """What else to check of a store that is reached through a proxy."""
-    return f", and the proxy {proxy}, whose answers are in the forwarder's log on the VM" if proxy else ""
 
 
 def is_of_another_version(response: Response, etag: str) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from edge_runner.blobs.access import StoreAccess
-from edge_runner.blobs.asking import Answer, Asker
+from edge_runner.blobs.asking import Asker, TimedResponse
 from edge_runner.blobs.http import HttpClient
 from edge_runner.blobs.listing import ListedBlob
 from edge_runner.blobs.store import BlobStore
@@ -58,7 +58,7 @@ class Finding:
     ok: bool | None = None
 
 
-Ask = Callable[..., Answer]
+Ask = Callable[..., TimedResponse]
 """Asks the container, as `Asker` does."""
 
 
@@ -134,15 +134,16 @@ def reading(ask: Ask, blobs: Iterable[ListedBlob]) -> list[Finding]:
     if not candidates:
         return [Finding("read", "there is no blob to try it with")]
     blob = min(candidates, key=lambda one: one.size)
-    path, end = "/" + quote(blob.name, safe="/~"), min(blob.size, READ_BYTES) - 1
+    path, end = "/" + quote(blob.name), min(blob.size, READ_BYTES) - 1
     part = ask(path, headers={"Range": f"bytes=1-{end}", "If-Match": f'"{blob.etag}"'})
     other = ask(path, headers={"Range": f"bytes=1-{end}", "If-Match": '"0x0"'})
+    received = part.response.received
     return [
         Finding("read", part.code, part.status in (http.client.OK, http.client.PARTIAL_CONTENT)),
         Finding(
             "range read",
-            f"{part.size} of {end} bytes asked for",
-            (part.status, part.size) == (http.client.PARTIAL_CONTENT, end),
+            f"{received} of {end} bytes asked for",
+            (part.status, received) == (http.client.PARTIAL_CONTENT, end),
         ),
         Finding("If-Match", other.code, other.status == http.client.PRECONDITION_FAILED),
     ]
@@ -163,10 +164,10 @@ def features(ask: Ask) -> list[Finding]:
     ]
 
 
-def clocks_and_pace(answers: Sequence[Answer]) -> list[Finding]:
+def clocks_and_pace(answers: Sequence[TimedResponse]) -> list[Finding]:
     """How far the store's clock is from the VM's, and how long a question takes."""
     ahead_s = statistics.median(
-        (parsedate_to_datetime(answer.headers["date"]) - answer.asked_at).total_seconds()
+        (parsedate_to_datetime(answer.response.headers["date"]) - answer.asked_at).total_seconds()
         for answer in answers
     )
     took_ms = statistics.median(answer.took_s for answer in answers) * 1000

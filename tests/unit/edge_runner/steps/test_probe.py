@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from io import BytesIO
 from pathlib import Path
 
 import pytest
-from tests.standins.blob_server import Answer as Served
-from tests.standins.blob_server import scripted_server
+from tests.standins.blob_server import Answer, scripted_server
 from tests.standins.certificates import certificates
 
 from edge_runner.blobs.access import StoreAccess
-from edge_runner.blobs.asking import Answer, Asker
-from edge_runner.blobs.http import HttpClient
+from edge_runner.blobs.asking import Asker, TimedResponse
+from edge_runner.blobs.http import HttpClient, Response
 from edge_runner.blobs.listing import ListedBlob
 from edge_runner.blobs.signature import Signature
 from edge_runner.protocol import StepError
@@ -35,8 +35,14 @@ NOWHERE = Path("/nowhere/at/all")
 
 
 def answer(status=200, code="", size=0, took_s=0.01, store_ahead_s=0.0):
-    headers = {"date": format_datetime(NOW + timedelta(seconds=store_ahead_s))}
-    return Answer(status, headers | ({"x-ms-error-code": code} if code else {}), size, took_s, NOW)
+    response = Response(BytesIO())
+    response.body.write(bytes(size))
+    response.lines += [
+        f"HTTP/1.1 {status} Reason\r\n".encode(),
+        f"Date: {format_datetime(NOW + timedelta(seconds=store_ahead_s))}\r\n".encode(),
+        f"x-ms-error-code: {code}\r\n".encode(),
+    ]
+    return TimedResponse(response, took_s, NOW)
 
 
 def blob(name="a", size=10, md5=None):
@@ -149,18 +155,18 @@ def asker(access):
 
 
 def test_a_question_is_signed_and_versioned_unless_it_shall_not_be():
-    with scripted_server(Served(body=b"abc")) as server:
+    with scripted_server(Answer(body=b"abc")) as server:
         ask = asker(access_of(server.endpoint))
         signed = ask(query={"comp": "list"})
         ask("/a", headers={"x-ms-version": "2018-11-09"}, signed=False)
-    assert (signed.status, signed.size, signed.code) == (200, 3, "200")
+    assert (signed.status, signed.response.received, signed.code) == (200, 3, "200")
     (first, first_headers), (second, second_headers) = server.requests
     assert (first, first_headers["x-ms-version"]) == (f"/account/box?comp=list&{SAS}", "2019-02-02")
     assert (second, second_headers["x-ms-version"]) == ("/account/box/a?", "2018-11-09")
 
 
 def test_a_store_that_does_not_answer_is_named_with_its_proxy():
-    with scripted_server(Served()) as server:
+    with scripted_server(Answer()) as server:
         gone = access_of(server.endpoint, proxy="http://proxy.test:3128")
     with pytest.raises(StepError) as caught:
         asker(gone)()
@@ -169,6 +175,6 @@ def test_a_store_that_does_not_answer_is_named_with_its_proxy():
 
 
 def test_a_certificate_of_an_unknown_authority_is_named():
-    with scripted_server(Served()) as server, pytest.raises(StepError, match="into ca_pem") as caught:
+    with scripted_server(Answer()) as server, pytest.raises(StepError, match="into ca_pem") as caught:
         asker(access_of(server.endpoint, ca_pem=None))()
     assert caught.value.kind == "StoreRefused"
