@@ -1,4 +1,4 @@
-"""Airflow reads its settings when it is imported: this comes before."""
+"""The environment of the benchmarks; Airflow reads its settings when it is imported, so this comes before."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ from pathlib import Path
 from cryptography.fernet import Fernet
 
 ROOT = Path(__file__).parents[1]
+
+
+def with_own_code() -> dict[str, str]:
+    """The environment of a program of ours in another process, which needs no Airflow."""
+    return os.environ | {"PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "include")))}
 
 
 def prepare(home: Path) -> None:

@@ -21,7 +21,7 @@ from random import Random
 from time import perf_counter
 
 from benchmarks.bench import Scratch
-from benchmarks.environment import ROOT
+from benchmarks.environment import ROOT, with_own_code
 from benchmarks.figures import Figure, median_of
 from benchmarks.staging.server import etag_of, served
 from edge_runner.manifest import Manifest, ManifestBlob, digest_of_manifest
@@ -178,9 +178,10 @@ def stage_with_rclone(
 
 def measured(command: Sequence[str], taken: Taken) -> str:
     """Run a program and note what it took; gives its output."""
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "include")))}
     began_s = perf_counter()
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, cwd=ROOT, env=with_own_code(), stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None
         said = process.stdout.read()
         _, status, used = os.wait4(process.pid, 0)

@@ -9,7 +9,6 @@ the most that it had resident. Bare decoding makes every value and drops it.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +17,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.bench import Scratch
-from benchmarks.environment import ROOT
+from benchmarks.environment import ROOT, with_own_code
 from benchmarks.figures import Figure
 from benchmarks.validation import data
 from benchmarks.validation.measured import RESULT_MARK
@@ -122,10 +121,9 @@ def run(python: Path, name: str, folder: Path, rows: int) -> Result:
     Raises:
         ProgramFailed: It ended badly.
     """
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "include")))}
     command = [python, "-m", f"benchmarks.validation.{MODULES[name]}", folder, str(rows)]
     done = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=LIMIT_S, check=False
+        command, cwd=ROOT, env=with_own_code(), capture_output=True, text=True, timeout=LIMIT_S, check=False
     )
     said = [line for line in done.stdout.splitlines() if line.startswith(RESULT_MARK)]
     if done.returncode != 0 or not said:

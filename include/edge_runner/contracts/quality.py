@@ -34,7 +34,7 @@ def table_quality(quality: DataQuality, table: SchemaObject) -> Iterator[Rule]:
     """
     where = f"table {table.name!r}"
     if quality.type in ("text", "sql"):
-        yield from _text(quality, where) if quality.type == "text" else _sql(quality, where, table, None)
+        yield from _text(quality, where, ()) if quality.type == "text" else _sql(quality, where, table, ())
         return
     metric, arguments = _metric(quality, where), quality.arguments or {}
     if metric == "rowCount" and not arguments and quality.unit in (None, "rows"):
@@ -55,7 +55,7 @@ def column_quality(quality: DataQuality, column: SchemaProperty, table: SchemaOb
     where, name = f"column {column.name!r}", (column_name(column),)
     if quality.type in ("text", "sql"):
         yield from (
-            _text(quality, where, name) if quality.type == "text" else _sql(quality, where, table, column)
+            _text(quality, where, name) if quality.type == "text" else _sql(quality, where, table, name)
         )
         return
     metric, arguments = _metric(quality, where), quality.arguments or {}
@@ -116,9 +116,7 @@ def _named(table: SchemaObject, properties: Any, where: str) -> tuple[str, ...]:
 def _rules(
     quality: DataQuality, where: str, metric: Metric, columns: tuple[str, ...], argument: Any = None
 ) -> Iterator[Rule]:
-    if quality.query is not None:
-        raise invalid(f"a quality rule of {where} has a query and the type library", "use the type sql")
-    name = quality.name or quality.metric or quality.rule or metric
+    name = quality.name or quality.metric or quality.rule or metric.value
     for limit in limits(quality, where, takes_booleans=metric is Metric.SQL):
         yield Rule(name, metric, columns, argument, limit, warns_only(quality, where))
 
@@ -127,6 +125,8 @@ def _metric(quality: DataQuality, where: str) -> str:
     if quality.type not in (None, "library"):
         raise invalid(f"a quality rule of {where} has type {quality.type!r}, expected library, sql or text")
     _refuse_foreign(quality, where)
+    if quality.query is not None:
+        raise invalid(f"a quality rule of {where} has a query and the type library", "use the type sql")
     metric = quality.metric or quality.rule
     if metric != (quality.rule or metric):
         raise invalid(f"a quality rule of {where} has two metrics", "remove its rule, the old key of metric")
@@ -135,36 +135,26 @@ def _metric(quality: DataQuality, where: str) -> str:
     return metric
 
 
-def _sql(
-    quality: DataQuality, where: str, table: SchemaObject, column: SchemaProperty | None
-) -> Iterator[Rule]:
-    """A query's rule; its placeholders become quoted names."""
+def _sql(quality: DataQuality, where: str, table: SchemaObject, columns: tuple[str, ...]) -> Iterator[Rule]:
+    """A query's rules; its placeholders become quoted names."""
     _refuse_foreign(quality, where)
     if not quality.query or quality.metric or quality.rule or quality.arguments:
         raise invalid(f"a sql rule of {where} needs a query, and neither metric nor arguments", "correct it")
     if quality.unit is not None:
         raise invalid(f"a sql rule of {where} has a unit", "let the query itself compute a share")
-    names = {"object": quoted(table.name or ""), "table": quoted(table.name or "")}
-    if column is not None:
-        names |= dict.fromkeys(("property", "column"), quoted(column_name(column)))
+    names = dict.fromkeys(("object", "table"), quoted(table.name or ""))
+    for column in columns:
+        names |= dict.fromkeys(("property", "column"), quoted(column))
     for _, placeholder in PLACEHOLDER.findall(quality.query):
         if placeholder not in names:
             raise invalid(
                 f"a sql rule of {where} uses {{{placeholder}}} outside of a column", "name the column"
             )
     query = PLACEHOLDER.sub(lambda found: names[found.group(2)], quality.query)
-    yield from (
-        Rule(quality.name or "sql", rule.metric, rule.columns, query, rule.limit, rule.warns_only)
-        for rule in _rules(
-            quality.model_copy(update={"query": None}),
-            where,
-            Metric.SQL,
-            () if column is None else (column_name(column),),
-        )
-    )
+    yield from _rules(quality, where, Metric.SQL, columns, query)
 
 
-def _text(quality: DataQuality, where: str, columns: tuple[str, ...] = ()) -> Iterator[Rule]:
+def _text(quality: DataQuality, where: str, columns: tuple[str, ...]) -> Iterator[Rule]:
     """What is written for people becomes an entry of the report that says that it is not checked."""
     _refuse_foreign(quality, where)
     asked = ("metric", "rule", "arguments", "query", *OPERATORS)

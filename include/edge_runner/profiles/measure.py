@@ -6,12 +6,13 @@ buckets of one column, not by rows. What rules ask of a column is answered by th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 import polars as pl
 
+from edge_runner.contracts.dtypes import LOGICAL_DTYPES
 from edge_runner.contracts.row_rules import Answers, Questions
 from edge_runner.profiles.disclosure import PUBLIC_K, K
 from edge_runner.profiles.scales import SCALES, Scale
@@ -23,15 +24,16 @@ FIRST_ROWS = 100_000
 """So many show whether a text has few values. A wrong guess costs one more read, and changes no result."""
 PUBLIC = "public"
 RESTRICTED = "restricted"
-_KINDS: Mapping[str, Callable[[pl.DataType], bool]] = {
-    "boolean": lambda dtype: dtype == pl.Boolean,
-    "integer": lambda dtype: dtype.is_integer(),
-    "number": lambda dtype: dtype.is_numeric(),
-    "date": lambda dtype: dtype == pl.Date,
-    "timestamp": lambda dtype: dtype == pl.Datetime,
-    "time": lambda dtype: dtype == pl.Time,
-    "text": lambda dtype: dtype == pl.String or dtype == pl.Categorical or dtype == pl.Enum,
+_KINDS = {
+    "boolean": "boolean",
+    "integer": "integer",
+    "number": "number",
+    "date": "date",
+    "timestamp": "timestamp",
+    "time": "time",
+    "string": "text",
 }
+"""The kind of each of a contract's logical types; integers are numbers, too, and come before them."""
 ROWS, NULLS, DISTINCT, TRUE, KEY = ("\0rows", "\0nulls", "\0distinct", "\0true", "\0key")
 """Columns of results, beside those that are named as the data's columns are; no file names one like this."""
 _TOLD_TYPES = {"integer": "number"}
@@ -113,7 +115,7 @@ def measure_columns(
 
 def kind_of(dtype: pl.DataType) -> str:
     """The first kind that a type is of; `other` for what is only counted."""
-    return next((kind for kind, fits in _KINDS.items() if fits(dtype)), "other")
+    return next((kind for name, kind in _KINDS.items() if LOGICAL_DTYPES[name](dtype)), "other")
 
 
 def _measure(frame: pl.LazyFrame, column: Measured, asked: Questions) -> Measured:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_runner.profiles.disclosure import K
-from edge_runner.profiles.drift import VERDICTS, worst
+from edge_runner.profiles.drift import MEASURES, VERDICTS, worst
 from edge_runner.profiles.markup import Markup, element, join
 from edge_runner.profiles.plots import Series, bars, histogram
 from edge_runner.profiles.wording import count_text, share_text
@@ -167,7 +167,9 @@ def _drift(drift: Mapping[str, Any]) -> Markup:
     names = list(dict.fromkeys(name for columns in found.values() for name in columns))
     names.sort(key=lambda name: _nearness([found[split][name] for split in splits]))
     heads: list[tuple[str, str | None]] = [("Verdict", None), ("Column", None)]
-    heads += [(f"{measure} {SPLIT_NAMES[split]}", "number") for split in splits for measure in ("PSI", "JS")]
+    heads += [
+        (f"{measure.upper()} {SPLIT_NAMES[split]}", "number") for split in splits for measure in MEASURES
+    ]
     rows = [_drift_row(name, [found[split][name] for split in splits]) for name in names]
     return join(_heading("Drift", _thresholds(drift["thresholds"])), _table(heads, rows))
 
@@ -180,10 +182,9 @@ def _nearness(drifts: Sequence[Mapping[str, Any]]) -> tuple[int, float]:
 
 def _thresholds(thresholds: Mapping[str, Any]) -> str:
     """What the thresholds are, in words."""
-    names = {"psi": "PSI", "js": "JS"}
     said = [
-        f"{verdict} from {names[measure]} {limit:g}"
-        for measure in names
+        f"{verdict} from {measure.upper()} {limit:g}"
+        for measure in MEASURES
         for verdict, limit in thresholds.get(measure, {}).items()
     ]
     ignored = thresholds.get("ignore", [])
@@ -197,7 +198,7 @@ def _drift_row(name: str, drifts: Sequence[Mapping[str, Any]]) -> Markup:
     cells = [
         element("td", NONE if drift[measure] is None else f"{drift[measure]:.3f}", class_="number")
         for drift in drifts
-        for measure in ("psi", "js")
+        for measure in MEASURES
     ]
     chip = (
         _chip("neutral", "not judged" if status == "compared" else status)
@@ -296,7 +297,7 @@ def _withheld(report: Mapping[str, Any]) -> Markup:
     for entry in report["suppressed"]:
         found.setdefault((entry["column"], entry["reason"]), []).append(SPLIT_NAMES[entry["split"]])
     rows = [
-        element("tr", element("td", column), element("td", " and ".join(splits)), element("td", f"{reason}"))
+        element("tr", element("td", column), element("td", " and ".join(splits)), element("td", reason))
         for (column, reason), splits in found.items()
     ]
     return join(_heading("Not shown"), _table([("Column", None), ("In", None), ("Why", None)], rows))

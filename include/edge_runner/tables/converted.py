@@ -15,7 +15,7 @@ from edge_runner.contracts.model import Column
 from edge_runner.tables.cells import read_cells
 from edge_runner.tables.csv_files import csv_batches
 from edge_runner.tables.files import DataFile, Format
-from edge_runner.tables.json_files import TEMPORAL, json_batches
+from edge_runner.tables.json_files import WRITTEN_AS_TEXT, json_batches
 
 SAMPLED_ROWS = 1000
 """Rows with a cell that cannot be read that are kept for people on the site, per file and column."""
@@ -93,7 +93,7 @@ def _has_text_inside(dtype: pl.DataType | None) -> bool:
     inner = [field.dtype for field in dtype.fields] if isinstance(dtype, pl.Struct) else []
     inner += [dtype.inner] if isinstance(dtype, pl.List) else []
     return any(
-        isinstance(found, TEMPORAL) or _has_text_inside(found)
+        isinstance(found, WRITTEN_AS_TEXT) or _has_text_inside(found)
         for found in inner
         if isinstance(found, pl.DataType)
     )

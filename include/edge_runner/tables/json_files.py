@@ -22,9 +22,8 @@ from edge_runner.tables.blocks import blocks
 from edge_runner.tables.files import DataFile
 
 LONGEST_LINE_BYTES = 64 * 2**20
-TEMPORAL = (pl.Date, pl.Datetime, pl.Time, pl.Decimal, pl.Binary)
-"""Types that JSON writes as text."""
-
+WRITTEN_AS_TEXT = (pl.Date, pl.Datetime, pl.Time, pl.Decimal, pl.Binary)
+"""Types that have no notation of their own in JSON."""
 LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 """Half a letter, which JSON can escape and UTF-8 cannot hold."""
@@ -45,7 +44,9 @@ def json_batches(
     Raises:
         StepError: kind `DataRejected`, naming the file and the line that is no JSON object.
     """
-    written = {name: pl.String() if isinstance(dtype, TEMPORAL) else dtype for name, dtype in dtypes.items()}
+    written = {
+        name: pl.String() if isinstance(dtype, WRITTEN_AS_TEXT) else dtype for name, dtype in dtypes.items()
+    }
     done = 0
     for block in _whole_lines(file):
         lines = {done + at: line for at, line in enumerate(block.split(b"\n"), start=1) if line.strip()}

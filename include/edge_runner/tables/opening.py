@@ -45,7 +45,7 @@ def open_table(contract: Contract, files: list[DataFile], scratch: Path) -> Tabl
         }
     require_types(contract.columns, schemas, in_paths, are_typed=kind == "Parquet")
     parts = tuple(_parts(contract.columns, paths, schemas, in_paths))
-    _require_agreement(contract.columns, parts)
+    _require_agreement(contract.columns, parts, in_paths)
     return Table(contract.columns, parts, _wrong(converted), _samples(converted))
 
 
@@ -168,31 +168,25 @@ def _constant_dtype(column: Column) -> pl.DataType:
     return normalised_dtype(expected_dtype(column) or pl.String())
 
 
-def _require_agreement(columns: tuple[Column, ...], parts: tuple[Part, ...]) -> None:
+def _require_agreement(
+    columns: tuple[Column, ...], parts: tuple[Part, ...], in_paths: Mapping[DataFile, Mapping[str, Any]]
+) -> None:
     """Where a column stands in the files and in their paths, both must say the same.
 
     Raises:
         StepError: kind `DataRejected`, naming the file.
     """
     for part in parts:
-        table = Table(columns, (part,))
         for path, file in part.files.items():
-            for name, value in _constants(columns, file).items():
+            rows = Table(columns, (replace(part, files={path: file}),)).frame()
+            for name, value in in_paths[file].items():
                 if name not in part.dtypes:
                     continue
-                others = (
-                    Table(columns, (_only(part, path),))
-                    .frame()
-                    .filter(pl.col(name).ne_missing(pl.lit(value).cast(table.schema[name])))
-                )
+                others = rows.filter(pl.col(name).ne_missing(pl.lit(value).cast(part.schema[name])))
                 if others.select(pl.len()).collect(engine="streaming").item():
                     raise file.rejected(
                         f"has values of {name} that differ from its path", "correct path or file"
                     )
-
-
-def _only(part: Part, path: Path) -> Part:
-    return Part(part.split, {path: part.files[path]}, part.dtypes, part.constants, part.constant_dtypes)
 
 
 def _wrong(converted: Mapping[DataFile, Converted]) -> dict[str, tuple[tuple[str, int], ...]]:
