@@ -5,10 +5,9 @@ from __future__ import annotations
 import io
 import tarfile
 from collections.abc import AsyncIterator, Mapping
-from hashlib import sha256
 from pathlib import Path
 
-from edge_runner.listing import BUNDLE_NAME, ListedFile
+from edge_runner.listing import BUNDLE_NAME, listing_of
 from edge_training import bundle as bundles
 
 FILES: Mapping[str, bytes] = {
@@ -17,14 +16,6 @@ FILES: Mapping[str, bytes] = {
     "metrics.jsonl": b'{"name":"mae","step":1,"value":9.0}\n{"name":"mae","step":2,"value":7.5}\n',
     "evaluation.json": b'{"metrics":{"mae":7.9}}',
 }
-
-
-def listing_of(files: Mapping[str, bytes]) -> list[ListedFile]:
-    """The listing of files given by path."""
-    return [
-        {"path": path, "size": len(content), "sha256": sha256(content).hexdigest()}
-        for path, content in files.items()
-    ]
 
 
 def stored(store: Path, files: Mapping[str, bytes] = FILES) -> Path:

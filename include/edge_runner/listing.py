@@ -1,13 +1,13 @@
 """The list of what leaves the site: made by the export step, checked again by the worker, defined once.
 
-A listing is a list of `{"path", "size", "sha256"}`; paths are relative to the bundle, `/` between segments.
-Its digest names the bundle.
+A listing is a list of `{"path", "size", "sha256"}`; paths are relative to the directory that leaves, `/`
+between segments. The digest of a bundle's listing names the bundle.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, TypedDict
 
@@ -26,16 +26,29 @@ MODEL_NAME = "model"
 MODEL_PREFIX = f"{MODEL_NAME}/"
 MODEL_FILE_PATH = f"{MODEL_PREFIX}MLmodel"
 
+REPORT_NAME = "report.json"
+PAGE_NAME = "report.html"
+PROFILE_NAME = "profile.json"
+"""What leaves of a check of the data."""
+
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\\]")
 
 
 class ListedFile(TypedDict):
-    """One file of a bundle."""
+    """One file that leaves."""
 
     path: str
     size: int
     sha256: str
+
+
+def listing_of(files: Mapping[str, bytes]) -> list[ListedFile]:
+    """The listing of files in memory, in order of paths."""
+    return [
+        {"path": path, "size": len(content), "sha256": sha256(content).hexdigest()}
+        for path, content in sorted(files.items())
+    ]
 
 
 def bundle_digest(files: Iterable[ListedFile]) -> str:

@@ -9,15 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
-from hashlib import sha256
 from typing import Any, Final
 
-from edge_runner.listing import ListedFile
+from edge_runner.listing import PAGE_NAME, PROFILE_NAME, REPORT_NAME
 from edge_training.errors import ExportRefused
 
-REPORT_NAME: Final = "report.json"
-PAGE_NAME: Final = "report.html"
-PROFILE_NAME: Final = "profile.json"
 NAMES: Final = (PAGE_NAME, PROFILE_NAME, REPORT_NAME)
 MAX_SIZE_BYTES: Final = 5 * 2**20
 """All of them together; those of the 19 columns of flights have 60 kB (measured)."""
@@ -44,14 +40,6 @@ FIELDS: Final[Mapping[str, frozenset[str]]] = {
     PROFILE_NAME: frozenset({"version", "k", "model", "partition", "data_digest", "splits"}),
 }
 """What may stand at their top; anything else would be something nobody has agreed to let out."""
-
-
-def listing_of(files: Mapping[str, bytes]) -> list[ListedFile]:
-    """The listing of files in memory, in order of paths."""
-    return [
-        {"path": path, "size": len(content), "sha256": sha256(content).hexdigest()}
-        for path, content in sorted(files.items())
-    ]
 
 
 def require_known(name: str, content: bytes) -> None:

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 from tests import bundles
 
+from edge_runner.listing import listing_of
 from edge_training.errors import ModelRegistryRefused
 from edge_training.ports.model_registry import Registration
 from edge_training.ports.validations import Validation
-from edge_training.validation_files import listing_of
 
 FILES = {"report.json": b'{"rows": 3}', "report.html": b"<p>\xc3\xa9</p>", "profile.json": b"{}"}
 

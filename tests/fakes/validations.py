@@ -5,10 +5,9 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 
-from edge_runner.listing import ListedFile
+from edge_runner.listing import ListedFile, listing_of
 from edge_training.errors import ModelRegistryRefused
 from edge_training.ports.validations import KeptValidation, Validation
-from edge_training.validation_files import listing_of
 
 
 class InMemoryValidations:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from edge_runner.contracts.document import column_name, parse_document
+from edge_runner.listing import PAGE_NAME, PROFILE_NAME, REPORT_NAME, listing_of
 from edge_runner.profiles.drift import MEASURES, ColumnDrift
 from edge_runner.profiles.measure import Measured
 from edge_runner.profiles.page import page
@@ -21,9 +21,6 @@ from edge_runner.profiles.report import (
 )
 from edge_runner.protocol import StepError, canonical_json, write_atomically
 
-REPORT_NAME = "report.json"
-PAGE_NAME = "report.html"
-PROFILE_NAME = "profile.json"
 SHOWN_COLUMNS = 3
 
 
@@ -101,10 +98,7 @@ def write_record(
         write_atomically(folder / name, content)
     return {
         "drift": worst_drift(findings.drift),
-        "report": [
-            {"path": name, "size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-            for name, content in sorted(contents.items())
-        ],
+        "report": listing_of(contents),
     }
 
 

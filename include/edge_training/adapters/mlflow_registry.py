@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from edge_runner.listing import LISTING_PATH, MODEL_NAME, ListedFile, bundle_digest
+from edge_runner.listing import LISTING_PATH, MODEL_NAME, ListedFile, bundle_digest, listing_of
 from edge_runner.protocol import canonical_json
 from edge_training import bundle as bundles
 from edge_training.adapters import mlflow_curves
@@ -30,7 +30,7 @@ from edge_training.ports.model_registry import (
     ModelVersion,
     Registration,
 )
-from edge_training.validation_files import MAX_SIZE_BYTES, listing_of
+from edge_training.validation_files import MAX_SIZE_BYTES
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

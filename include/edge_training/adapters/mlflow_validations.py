@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from edge_runner.listing import ListedFile
+from edge_runner.listing import ListedFile, listing_of
 from edge_runner.protocol import canonical_json
 from edge_training.adapters.mlflow_registry import read_artifact
 from edge_training.adapters.mlflow_runs import RunIdentity, one_run
@@ -21,7 +21,6 @@ from edge_training.adapters.mlflow_session import MlflowSession
 from edge_training.errors import ModelRegistryRefused, ModelRegistryUnavailable
 from edge_training.ports.model_registry import STATE_TAG
 from edge_training.ports.validations import FILES_PATH, KeptValidation, Validation
-from edge_training.validation_files import listing_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

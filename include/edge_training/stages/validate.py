@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from edge_runner.listing import PROFILE_NAME
 from edge_training.identity import code_digest, container_name, digest_of_json, read_code, step_key
 from edge_training.jobs import RUNNER_FOLDER, EdgeJob
 from edge_training.ports.edge_host import Limits
@@ -14,7 +15,7 @@ from edge_training.ports.model_registry import ModelRegistry, ModelVersion
 from edge_training.ports.validations import FILES_PATH
 from edge_training.run import PipelineRun
 from edge_training.stages.stage import staged
-from edge_training.validation_files import PROFILE_NAME, VERSION, read_document
+from edge_training.validation_files import VERSION, read_document
 
 DEFAULT_LIMITS = Limits(cpus=2.0)
 """Every row is looked at, by all CPUs that there are."""

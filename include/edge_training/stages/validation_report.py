@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from typing import Any
 
-from edge_runner.listing import ListedFile
+from edge_runner.listing import ListedFile, listing_of
 from edge_runner.protocol import JOB_DIR
 from edge_training import tarstream
 from edge_training.bundle import check_listing
@@ -24,13 +24,7 @@ from edge_training.errors import (
 from edge_training.ports.edge_host import EdgeHost
 from edge_training.ports.validations import KeptValidation, Validation, ValidationArchive
 from edge_training.run import PipelineRun
-from edge_training.validation_files import (
-    MAX_SIZE_BYTES,
-    NAMES,
-    listing_of,
-    metrics_of,
-    require_known,
-)
+from edge_training.validation_files import MAX_SIZE_BYTES, NAMES, metrics_of, require_known
 
 TAR_OVERHEAD_BYTES = 2**14
 Say = Callable[[str], object]

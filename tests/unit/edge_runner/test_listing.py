@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import pytest
-from tests.bundles import FILES, listing_of
+from tests.bundles import FILES
 
-from edge_runner.listing import bundle_digest, objection, path_objection
+from edge_runner.listing import bundle_digest, listing_of, objection, path_objection
 
 ALLOW = ("model/MLmodel", "model/*.pkl", "model/extra/**", "metrics.jsonl", "evaluation.json")
+
+
+def test_a_listing_names_each_file_once_in_order():
+    assert [file["path"] for file in listing_of({"b": b"", "a": b"1"})] == ["a", "b"]
+    assert listing_of({"a": b"1"})[0]["size"] == 1
 
 
 def test_a_listing_of_allowed_files_may_leave():

@@ -7,9 +7,9 @@ import tarfile
 from itertools import permutations
 
 import pytest
-from tests.bundles import FILES, docker_tar, listing_of, stored, stream_of
+from tests.bundles import FILES, docker_tar, stored, stream_of
 
-from edge_runner.listing import bundle_digest
+from edge_runner.listing import bundle_digest, listing_of
 from edge_training import bundle as bundles
 from edge_training import tarstream
 from edge_training.errors import ExportRefused

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge_training.validation_files import FIELDS, listing_of, metrics_of, read_document, require_known
+from edge_training.validation_files import FIELDS, metrics_of, read_document, require_known
 
 DRIFT = {
     "dep_delay": {"status": "compared", "psi": 0.31, "js": 0.2, "verdict": "warn"},
@@ -12,11 +12,6 @@ DRIFT = {
     "month": {"status": "compared", "psi": 18.4, "js": 1.0, "verdict": "ok"},
     "gate": {"status": "new", "psi": None, "js": None, "verdict": "ok"},
 }
-
-
-def test_a_listing_names_each_file_once_in_order():
-    assert [file["path"] for file in listing_of({"b": b"", "a": b"1"})] == ["a", "b"]
-    assert listing_of({"a": b"1"})[0]["size"] == 1
 
 
 @pytest.mark.parametrize("name", FIELDS)

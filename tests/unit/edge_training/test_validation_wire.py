@@ -8,11 +8,12 @@ import polars as pl
 import pytest
 from tests.unit.edge_runner.contracts.documents import column, contract
 
+from edge_runner.listing import listing_of
 from edge_runner.protocol import Dirs, StepError
 from edge_runner.steps import validate
 from edge_training.project import Drift
 from edge_training.stages.validation_report import listed_files
-from edge_training.validation_files import FIELDS, NAMES, listing_of, metrics_of, read_document, require_known
+from edge_training.validation_files import FIELDS, NAMES, metrics_of, read_document, require_known
 
 CONTRACT = contract(column("x", required=True))
 NO_LIMITS = Drift(psi_warn=None)

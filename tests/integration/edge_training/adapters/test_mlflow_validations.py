@@ -10,11 +10,11 @@ import pytest
 from tests.contract.validations import runs_on
 from tests.mlflow_faults import Crash, FaultySession, crash
 
+from edge_runner.listing import listing_of
 from edge_training.adapters.mlflow_session import MlflowSession
 from edge_training.adapters.mlflow_validations import MlflowValidationArchive
 from edge_training.errors import ModelRegistryRefused, ModelRegistryUnavailable
 from edge_training.ports.validations import KeptValidation, Validation
-from edge_training.validation_files import listing_of
 
 FILES = {"report.html": b"<p>3 rows</p>", "profile.json": b"{}"}
 

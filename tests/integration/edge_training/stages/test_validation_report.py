@@ -12,6 +12,7 @@ from tests.edge_world import SMALL
 from tests.jobs import OWNER
 from tests.real_host import Engine, real_host
 
+from edge_runner.listing import listing_of
 from edge_runner.protocol import JOB_DIR, JOB_VOLUME_DIR
 from edge_training.adapters.mlflow_session import MlflowSession
 from edge_training.adapters.mlflow_validations import MlflowValidationArchive
@@ -22,7 +23,6 @@ from edge_training.project import ModelProject
 from edge_training.run import PipelineRun
 from edge_training.site import BlobStore, Site
 from edge_training.stages.validation_report import keep, keep_rejected
-from edge_training.validation_files import listing_of
 
 FILES = {
     "profile.json": b'{"version":1}',

@@ -17,10 +17,10 @@ from edge_airflow.hooks.registries import ModelRegistryHook
 from edge_airflow.hooks.site import SiteHook
 from edge_airflow.operators.data import ValidateDataOperator
 from edge_airflow.validated import ValidationReportLink
+from edge_runner.listing import listing_of
 from edge_training.errors import ModelRegistryUnavailable
 from edge_training.identity import CACHE_VOLUME
 from edge_training.project import ModelProject
-from edge_training.validation_files import listing_of
 
 DATA = "d" * 64
 FILES = {"report.html": b"<p>3 rows</p>"}

@@ -10,7 +10,7 @@ import pytest
 from tests.unit.edge_runner.contracts.documents import column, contract
 from tests.unit.edge_runner.steps.canaries import CANARIES, RARE_FLAG, found_in, numbers_in, planted
 
-from edge_runner.profiles.record import PAGE_NAME, PROFILE_NAME, REPORT_NAME
+from edge_runner.listing import PAGE_NAME, PROFILE_NAME, REPORT_NAME
 from edge_runner.protocol import StepError, canonical_json, refused, succeeded
 from edge_runner.steps import validate
 

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from tests.unit.edge_runner.contracts.documents import column, contract
 
-from edge_runner.profiles.record import PAGE_NAME, PROFILE_NAME, REPORT_NAME
+from edge_runner.listing import PAGE_NAME, PROFILE_NAME, REPORT_NAME
 from edge_runner.protocol import StepError
 from edge_runner.steps import validate
 

@@ -9,6 +9,7 @@ from tests.fakes.edge_host import InMemoryEdgeHost, Outcome
 from tests.fakes.validations import InMemoryValidations
 from tests.jobs import IMAGE, OWNER, PLAIN
 
+from edge_runner.listing import listing_of
 from edge_runner.protocol import WORK_NAME
 from edge_training.errors import (
     DataRejected,
@@ -23,7 +24,7 @@ from edge_training.project import ModelProject
 from edge_training.run import PipelineRun
 from edge_training.site import BlobStore, Site
 from edge_training.stages.validation_report import has_report, keep, keep_rejected
-from edge_training.validation_files import MAX_SIZE_BYTES, listing_of
+from edge_training.validation_files import MAX_SIZE_BYTES
 
 FILES = {
     "profile.json": b'{"version": 1}',
