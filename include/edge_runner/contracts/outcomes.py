@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from edge_runner.contracts.model import Metric, Rule
+from edge_runner.sentences import first_few
 
-SHOWN_FILES = 3
 VALUELESS = frozenset({Metric.SQL, Metric.AGE})
 """What these measure may be a value of a row (`select max(name)`), so only whether it is allowed is told."""
 WITHOUT_ROWS = frozenset({Metric.ROWS, Metric.SQL, Metric.AGE, Metric.TEXT})
@@ -90,9 +90,8 @@ class Outcome:
     @property
     def _expected(self) -> str:
         """The type of cells that cannot be read, and in which files they are."""
-        shown = ", ".join(f"{name}: {count}" for name, count in self.by_file[:SHOWN_FILES])
-        more = f" and {len(self.by_file) - SHOWN_FILES} more files" if len(self.by_file) > SHOWN_FILES else ""
-        return f"{self.rule.argument} ({shown}{more})"
+        files = [f"{name}: {count}" for name, count in self.by_file]
+        return f"{self.rule.argument} ({first_few(files, 'more files')})"
 
 
 def share_or_count(rule: Rule, counted: int, rows: int) -> float:

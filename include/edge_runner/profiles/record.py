@@ -20,8 +20,7 @@ from edge_runner.profiles.report import (
     worst_drift,
 )
 from edge_runner.protocol import StepError, canonical_json, write_atomically
-
-SHOWN_COLUMNS = 3
+from edge_runner.sentences import first_clauses
 
 
 def classifications(contract: str) -> dict[str, str | None]:
@@ -54,11 +53,10 @@ def require_near(partition: str, drift: Mapping[str, Sequence[ColumnDrift]], rep
     """
     moved = [_sentence(name, one) for name, one in worst_drift(drift).items() if one["verdict"] == "stop"]
     if moved:
-        more = f" (and {len(moved) - SHOWN_COLUMNS} more)" if len(moved) > SHOWN_COLUMNS else ""
         raise StepError(
             "DataRejected",
             f"The data of partition {partition} and its window have moved too far from what the champion was "
-            f"trained on: {'; '.join(moved[:SHOWN_COLUMNS])}{more}; look at {PAGE_NAME}, then deliver "
+            f"trained on: {first_clauses(moved)}; look at {PAGE_NAME}, then deliver "
             "corrected data or change the thresholds of drift.",
             report,
         )

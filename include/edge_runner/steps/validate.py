@@ -25,12 +25,12 @@ from edge_runner.profiles.measure import Measured, measure_columns
 from edge_runner.profiles.record import classifications, compare_with_champion, require_near, write_record
 from edge_runner.profiles.report import Findings
 from edge_runner.protocol import UNWRITABLE, WORK_NAME, Dirs, StepError
+from edge_runner.sentences import first_clauses, first_few
 from edge_runner.tables.files import DataFile, data_files
 from edge_runner.tables.media_files import table_of_files
 from edge_runner.tables.opening import open_table
 from edge_runner.tables.table import READ_ERRORS, Table, unreadable_file
 
-SHOWN_RULES = 3
 SCRATCH_NAME = "scratch"
 
 
@@ -156,11 +156,10 @@ def require_kept(outcomes: list[Outcome], partition: str, volume: str, report: d
     """
     broken = [outcome for outcome in outcomes if outcome.verdict == "failed"]
     if broken:
-        told = "; ".join(outcome.sentence() for outcome in broken[:SHOWN_RULES])
-        more = f" (and {len(broken) - SHOWN_RULES} more)" if len(broken) > SHOWN_RULES else ""
+        told = first_clauses([outcome.sentence() for outcome in broken])
         raise StepError(
             "DataRejected",
-            f"The data of partition {partition} and its window breaks the contract: {told}{more}"
+            f"The data of partition {partition} and its window breaks the contract: {told}"
             f"{_place(broken, volume)}; deliver corrected data, or change the contract.",
             report,
         )
@@ -168,12 +167,10 @@ def require_kept(outcomes: list[Outcome], partition: str, volume: str, report: d
 
 def _place(broken: list[Outcome], volume: str) -> str:
     """Where a person on the site finds rows that break the rules."""
-    files = [outcome.rows_file for outcome in broken if outcome.rows_file]
+    files = [f"{WORK_NAME}/{outcome.rows_file}" for outcome in broken if outcome.rows_file]
     if not files:
         return ""
-    shown = ", ".join(f"{WORK_NAME}/{file}" for file in files[:SHOWN_RULES])
-    more = f" and {len(files) - SHOWN_RULES} more" if len(files) > SHOWN_RULES else ""
-    return f"; such rows are kept on the VM, in the Docker volume {volume}, in {shown}{more}"
+    return f"; such rows are kept on the VM, in the Docker volume {volume}, in {first_few(files)}"
 
 
 def _empty(partition: str, files: list[DataFile]) -> str:

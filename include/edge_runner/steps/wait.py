@@ -17,6 +17,7 @@ from edge_runner.blobs.access import StoreAccess
 from edge_runner.blobs.store import BlobStore
 from edge_runner.protocol import Dirs, StepError
 from edge_runner.selection import Selection
+from edge_runner.sentences import first_few
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Arrival:
     @property
     def lack(self) -> str:
         """What is lacking, for people; empty when nothing is."""
-        return " and ".join(f"{what} under {_some(prefixes)}" for what, prefixes in self.lacks.items())
+        return " and ".join(f"{what} under {first_few(prefixes)}" for what, prefixes in self.lacks.items())
 
 
 @dataclass(frozen=True)
@@ -173,8 +174,3 @@ def _finding(arrival: Arrival, request: Mapping[str, Any]) -> tuple[str, str]:
         "quiet are wanted",
         "clear the task when the delivery has ended, or set a longer time limit.",
     )
-
-
-def _some(prefixes: Sequence[str]) -> str:
-    listed = ", ".join(prefixes[:3])
-    return listed if len(prefixes) <= 3 else f"{listed} and {len(prefixes) - 3} more"

@@ -12,13 +12,12 @@ import polars as pl
 from edge_runner.contracts.dtypes import expected_dtype, normalised_dtype, type_mismatch
 from edge_runner.contracts.model import Column, Contract
 from edge_runner.protocol import StepError
+from edge_runner.sentences import first_clauses, first_few
 from edge_runner.tables.cells import read_cells
 from edge_runner.tables.converted import SAMPLED_ROWS, Converted, convert, require_readable
 from edge_runner.tables.files import DataFile, Format, common_format, hive_values
 from edge_runner.tables.table import FILE, Part, Table, read_schema
 
-SHOWN_FINDINGS = 3
-SHOWN_FILES = 3
 TOLD_FINDINGS = 100
 
 
@@ -89,10 +88,9 @@ def require_types(
                 findings.setdefault(mismatch, []).append(file.shown)
     if findings:
         told = [_finding(mismatch, names, len(schemas)) for mismatch, names in findings.items()]
-        more = f" (and {len(told) - SHOWN_FINDINGS} more)" if len(told) > SHOWN_FINDINGS else ""
         raise StepError(
             "DataRejected",
-            f"The data breaks its contract: {'; '.join(told[:SHOWN_FINDINGS])}{more}; deliver the files with "
+            f"The data breaks its contract: {first_clauses(told)}; deliver the files with "
             "the contract's columns and types.",
             {"findings": told[:TOLD_FINDINGS]},
         )
@@ -101,9 +99,7 @@ def require_types(
 def _finding(mismatch: str, names: list[str], files: int) -> str:
     if len(names) == 1:
         return f"the file {names[0]} {mismatch}"
-    more = f" and {len(names) - SHOWN_FILES} more" if len(names) > SHOWN_FILES else ""
-    shown = ", ".join(names[:SHOWN_FILES])
-    return f"{len(names)} of {files} files {mismatch.replace('has', 'have', 1)}: {shown}{more}"
+    return f"{len(names)} of {files} files {mismatch.replace('has', 'have', 1)}: {first_few(names)}"
 
 
 def _constants(columns: tuple[Column, ...], file: DataFile) -> dict[str, Any]:
