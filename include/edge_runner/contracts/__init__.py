@@ -1,1 +1,1 @@
-"""Data contracts: what they ask, and whether the data keep it."""
+"""Data contracts: what they ask of the data."""

@@ -15,11 +15,10 @@ from open_data_contract_standard.model import SchemaObject, SchemaProperty
 
 from edge_runner.contracts.document import FILES, column_name, invalid, parse_document
 from edge_runner.contracts.file_columns import require_file_columns
-from edge_runner.contracts.model import Column, Contract, Metric, Rule
+from edge_runner.contracts.model import FILE, Column, Contract, Metric, Rule
 from edge_runner.contracts.options import option_rules, pattern_of, timezone_of
 from edge_runner.contracts.quality import column_quality, listed, table_quality
 from edge_runner.contracts.service_levels import service_level_rules
-from edge_runner.tables.table import FILE
 
 LOGICAL_TYPES = frozenset(
     {"string", "integer", "number", "boolean", "date", "timestamp", "time", "object", "array"}

@@ -16,6 +16,8 @@ OPERATORS = {
     "mustBeBetween": "must be between {} and {}",
     "mustNotBeBetween": "must not be between {} and {}",
 }
+FILE = "edge_file"
+"""The column that says which file a row is from, where it is asked for; a contract has none of that name."""
 
 
 class Metric(StrEnum):

@@ -12,8 +12,8 @@ from types import MappingProxyType
 
 import polars as pl
 
+from edge_runner.checks.row_rules import Answers, Questions
 from edge_runner.contracts.dtypes import LOGICAL_DTYPES
-from edge_runner.contracts.row_rules import Answers, Questions
 from edge_runner.profiles.disclosure import PUBLIC_K, K
 from edge_runner.profiles.scales import SCALES, Scale
 from edge_runner.profiles.sketch import Sketch, make_sketch

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from operator import itemgetter
 from typing import Any
 
 from edge_runner.profiles.disclosure import K
@@ -81,8 +82,9 @@ def compare_splits(
     if not isinstance(reference, Mapping) or version != PROFILE_VERSION:
         return {}, f"the champion's profile has version {version}, expected {PROFILE_VERSION}"
     try:
-        split, _ = reference["splits"]["train"], (reference["partition"], reference["data_digest"])
-        return {name: compare(measured, split, thresholds) for name, measured in columns.items()}, None
+        itemgetter("partition", "data_digest")(reference)  # the page names them
+        window = reference["splits"]["train"]
+        return {name: compare(measured, window, thresholds) for name, measured in columns.items()}, None
     except (AttributeError, KeyError, TypeError, ValueError, StopIteration):
         return {}, "the champion's profile is damaged"
 

@@ -13,10 +13,10 @@ from typing import Any
 
 from edge_runner.blobs.access import StoreAccess
 from edge_runner.blobs.store import BlobStore
-from edge_runner.cache.checks import intact
 from edge_runner.cache.disk import wait_until_written
 from edge_runner.cache.eviction import Budget, make_room
 from edge_runner.cache.index import Entry, Index, opened
+from edge_runner.cache.integrity import intact
 from edge_runner.cache.layout import Cache, pin_of
 from edge_runner.cache.progress import Progress, shown
 from edge_runner.cache.transfer import Brought, Transfer, Wanted

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edge_runner.checks.failing_rows import keep_failing_rows
+from edge_runner.checks.outcomes import Outcome
+from edge_runner.checks.row_rules import questions
+from edge_runner.checks.rules import measure, require_measurable
 from edge_runner.contracts.compiler import compile_contract
-from edge_runner.contracts.failing_rows import keep_failing_rows
 from edge_runner.contracts.model import Contract
-from edge_runner.contracts.outcomes import Outcome
-from edge_runner.contracts.row_rules import questions
-from edge_runner.contracts.rules import measure, require_measurable
 from edge_runner.manifest import SPLITS
 from edge_runner.profiles.measure import Measured, measure_columns
 from edge_runner.profiles.record import classifications, compare_with_champion, require_near, write_record

@@ -10,13 +10,13 @@ from typing import Any
 import polars as pl
 
 from edge_runner.contracts.dtypes import expected_dtype, normalised_dtype, type_mismatch
-from edge_runner.contracts.model import Column, Contract
+from edge_runner.contracts.model import FILE, Column, Contract
 from edge_runner.protocol import StepError
 from edge_runner.sentences import first_clauses, first_few
 from edge_runner.tables.cells import read_cells
 from edge_runner.tables.converted import SAMPLED_ROWS, Converted, convert, require_readable
 from edge_runner.tables.files import DataFile, Format, common_format, hive_values
-from edge_runner.tables.table import FILE, Part, Table, read_schema
+from edge_runner.tables.table import Part, Table, read_schema
 
 TOLD_FINDINGS = 100
 

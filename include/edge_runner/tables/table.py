@@ -12,14 +12,12 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from edge_runner.contracts.dtypes import normalised, normalised_dtype
-from edge_runner.contracts.model import Column
+from edge_runner.contracts.model import FILE, Column
 from edge_runner.tables.files import DataFile
 
 READ_ERRORS = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
 UNITS = ("ms", "us", "ns")
 """Of timestamps, from coarse to fine."""
-FILE = "edge_file"
-"""The column that says which file a row is from, where it is asked for."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from tests.unit.edge_runner.profiles.columns import measured
 
-from edge_runner.contracts.row_rules import Questions
+from edge_runner.checks.row_rules import Questions
 from edge_runner.profiles import measure
 from edge_runner.profiles.disclosure import PUBLIC_K, K
 from edge_runner.profiles.measure import MAX_CATEGORIES, RESTRICTED, measure_columns

@@ -11,7 +11,7 @@ import pytest
 from tests.unit.edge_runner.contracts.documents import column, contract
 from tests.unit.edge_runner.steps.validating import CANARY, ints, put, refusal, run, write
 
-from edge_runner.contracts import uniqueness
+from edge_runner.checks import uniqueness
 
 
 def test_all_rows_of_both_splits_are_checked_and_the_partition_is_counted(dirs):

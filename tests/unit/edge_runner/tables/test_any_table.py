@@ -8,12 +8,12 @@ from collections import Counter
 import polars as pl
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.unit.edge_runner.checks.tables import PARTITION
 from tests.unit.edge_runner.contracts.documents import column, contract
-from tests.unit.edge_runner.contracts.tables import PARTITION
 from tests.unit.edge_runner.tables.reading import put
 
+from edge_runner.checks.rules import require_measurable
 from edge_runner.contracts.compiler import compile_contract
-from edge_runner.contracts.rules import require_measurable
 from edge_runner.steps.validate import check
 from edge_runner.tables.files import data_files
 from edge_runner.tables.opening import open_table

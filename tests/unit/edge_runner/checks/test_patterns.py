@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from edge_runner.contracts.patterns import in_rust
+from edge_runner.checks.patterns import in_rust
 
 ARABIC_THREE, UMLAUT = "\u0663", "\u00e4"
 

@@ -14,15 +14,15 @@ from typing import Any
 
 import polars as pl
 
+from edge_runner.checks.outcomes import WITHOUT_ROWS, Outcome, share_or_count
+from edge_runner.checks.patterns import in_rust
+from edge_runner.checks.predicates import PREDICATES, broken
+from edge_runner.checks.row_rules import Answers, merged
+from edge_runner.checks.sql_rules import measure_queries, require_queries, sql_rules
+from edge_runner.checks.uniqueness import count_duplicates
 from edge_runner.contracts.document import invalid
 from edge_runner.contracts.dtypes import json_dtype, require_known_types
 from edge_runner.contracts.model import Column, Contract, Metric, Rule
-from edge_runner.contracts.outcomes import WITHOUT_ROWS, Outcome, share_or_count
-from edge_runner.contracts.patterns import in_rust
-from edge_runner.contracts.predicates import PREDICATES, broken
-from edge_runner.contracts.row_rules import Answers, merged
-from edge_runner.contracts.sql_rules import measure_queries, require_queries, sql_rules
-from edge_runner.contracts.uniqueness import count_duplicates
 from edge_runner.tables.table import Table
 
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_runner.contracts import uniqueness
-from edge_runner.contracts.uniqueness import count_duplicates, hash_of, repeated_rows
+from edge_runner.checks import uniqueness
+from edge_runner.checks.uniqueness import count_duplicates, hash_of, repeated_rows
 
 everywhere = pytest.mark.parametrize("in_memory", [0, uniqueness.ROWS_IN_MEMORY], ids=["files", "memory"])
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import polars as pl
 
-from edge_runner.contracts.model import Metric
-from edge_runner.contracts.outcomes import WITHOUT_ROWS, Outcome
-from edge_runner.contracts.predicates import broken
-from edge_runner.contracts.uniqueness import repeated_rows
-from edge_runner.tables.table import FILE, Table
+from edge_runner.checks.outcomes import WITHOUT_ROWS, Outcome
+from edge_runner.checks.predicates import broken
+from edge_runner.checks.uniqueness import repeated_rows
+from edge_runner.contracts.model import FILE, Metric
+from edge_runner.tables.table import Table
 
 FOLDER = "failing_rows"
 KEPT_ROWS = 1000

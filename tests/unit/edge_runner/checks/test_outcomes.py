@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from edge_runner.checks.outcomes import Outcome, share_or_count
 from edge_runner.contracts.model import Limit, Metric, Rule
-from edge_runner.contracts.outcomes import Outcome, share_or_count
 
 
 def outcome_of(limit, counted, rows, warns_only=False):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import polars as pl
 import pytest
+from tests.unit.edge_runner.checks.tables import PARTITION, opened
 from tests.unit.edge_runner.contracts.documents import column, contract
-from tests.unit.edge_runner.contracts.tables import PARTITION, opened
 
-from edge_runner.contracts import failing_rows
-from edge_runner.contracts.failing_rows import keep_failing_rows
+from edge_runner.checks import failing_rows
+from edge_runner.checks.failing_rows import keep_failing_rows
 from edge_runner.steps.validate import check
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import polars as pl
 
+from edge_runner.checks.patterns import in_rust
 from edge_runner.contracts.formats import LONGEST_HOSTNAME, STRING_PATTERNS
 from edge_runner.contracts.model import Metric, Rule
-from edge_runner.contracts.patterns import in_rust
 
 NEAR = 1e-9
 """How far a quotient of floats may be from a whole number: 0.3 is a multiple of 0.1."""

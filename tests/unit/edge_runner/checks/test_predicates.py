@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge_runner.checks.predicates import broken
 from edge_runner.contracts.model import Metric, Rule
-from edge_runner.contracts.predicates import broken
 
 
 def counted(metric, values, argument=None, dtype=None):

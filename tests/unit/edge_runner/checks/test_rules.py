@@ -6,11 +6,11 @@ from datetime import UTC, date, datetime
 
 import polars as pl
 import pytest
+from tests.unit.edge_runner.checks.tables import outcomes
 from tests.unit.edge_runner.contracts.documents import column, contract
-from tests.unit.edge_runner.contracts.tables import outcomes
 
+from edge_runner.checks.rules import require_measurable
 from edge_runner.contracts.compiler import compile_contract
-from edge_runner.contracts.rules import require_measurable
 from edge_runner.protocol import StepError
 
 

@@ -7,12 +7,12 @@ from decimal import Decimal
 
 import polars as pl
 import pytest
+from tests.unit.edge_runner.checks.tables import opened, outcomes
 from tests.unit.edge_runner.contracts.documents import column, contract
-from tests.unit.edge_runner.contracts.tables import opened, outcomes
 
+from edge_runner.checks.rules import require_measurable
+from edge_runner.checks.sql_rules import measure_queries, sql_rules
 from edge_runner.contracts.compiler import compile_contract
-from edge_runner.contracts.rules import require_measurable
-from edge_runner.contracts.sql_rules import measure_queries, sql_rules
 from edge_runner.protocol import StepError
 
 CANARY = "canary-7f3a9c"

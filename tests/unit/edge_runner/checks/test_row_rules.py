@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge_runner.checks.row_rules import merged, questions
 from edge_runner.contracts.model import Metric, Rule
-from edge_runner.contracts.row_rules import merged, questions
 
 TEXT_RULES = (
     Rule("null", Metric.NULLS, ("x",)),

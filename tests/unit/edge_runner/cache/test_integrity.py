@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from edge_runner.cache import checks
-from edge_runner.cache.checks import BELIEVED_FOR_S, intact
+from edge_runner.cache import integrity
+from edge_runner.cache.integrity import BELIEVED_FOR_S, intact
 
 
 def damaged(cache, entry, content):
@@ -18,7 +18,7 @@ def damaged(cache, entry, content):
 
 def test_object_that_nobody_touched_is_not_read_again(cache, put, monkeypatch):
     entry = put(b"abc")
-    monkeypatch.setattr(checks, "_checked", lambda *_: pytest.fail("it was read"))
+    monkeypatch.setattr(integrity, "_checked", lambda *_: pytest.fail("it was read"))
     assert intact(cache, {"pin": entry}, 2) == {"pin": entry}
 
 

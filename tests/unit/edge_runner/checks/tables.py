@@ -6,10 +6,10 @@ from pathlib import Path
 
 import polars as pl
 
+from edge_runner.checks.outcomes import Outcome
+from edge_runner.checks.rules import require_measurable
 from edge_runner.contracts.compiler import compile_contract
 from edge_runner.contracts.model import Contract
-from edge_runner.contracts.outcomes import Outcome
-from edge_runner.contracts.rules import require_measurable
 from edge_runner.steps.validate import check
 from edge_runner.tables.files import data_files
 from edge_runner.tables.opening import open_table

@@ -11,8 +11,8 @@ from typing import Any
 
 import polars as pl
 
+from edge_runner.checks.predicates import PREDICATES, broken
 from edge_runner.contracts.model import Metric, Rule
-from edge_runner.contracts.predicates import PREDICATES, broken
 
 Answers = Mapping[str, Any]
 """By the name of a question: how many rows break a rule, or the newest value; None where there is none."""

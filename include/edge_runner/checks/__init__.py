@@ -1,0 +1,1 @@
+"""Checks: whether the data keep what their contract asks."""
