@@ -76,15 +76,11 @@ class Manifest:
         rest = canonical_json({"container": self.container, "version": MANIFEST_VERSION})
         yield b"]," + rest.removeprefix(b"{")
 
-    def encode(self) -> bytes:
-        """All of it at once."""
-        return b"".join(self.pieces())
-
     def write(self, path: Path) -> str:
         """Write it to a file, atomically.
 
         Returns:
-            Its data digest.
+            Its data digest: the SHA-256 of the file, in hex.
         """
         digest = hashlib.sha256()
 
@@ -115,11 +111,6 @@ def make_manifest(container: str, blobs: Iterable[ManifestBlob]) -> Manifest:
         StepError: kind `DataRejected`, when a name cannot be a file inside a directory of the site.
     """
     return Manifest(container, tuple(checked(sorted(blobs, key=attrgetter("name")))))
-
-
-def digest_of_manifest(content: bytes) -> str:
-    """The data digest of an encoded manifest."""
-    return hashlib.sha256(content).hexdigest()
 
 
 def read_manifest(path: Path, data_digest: str) -> Iterator[ManifestBlob]:

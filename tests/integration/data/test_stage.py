@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from edge_runner.manifest import Manifest, ManifestBlob, digest_of_manifest
+from edge_runner.manifest import MANIFEST_NAME, Manifest, ManifestBlob
 from edge_runner.protocol import StepError
 
 
@@ -109,9 +109,8 @@ def test_blob_of_another_size_than_the_manifests_is_refused(box):
     box.put("day=1/a", b"abc")
     etag = box.client.get_blob_client("day=1/a").get_blob_properties().etag.strip('"')
     pinned = ManifestBlob("day=1/a", 4, etag, None, "day=1/", "train")
-    content = Manifest(box.client.container_name, (pinned,)).encode()
-    (box.dirs.inputs / "snapshot/manifest.json").write_bytes(content)
-    error = refusal(box, digest_of_manifest(content))
+    manifest = Manifest(box.client.container_name, (pinned,))
+    error = refusal(box, manifest.write(box.dirs.inputs / "snapshot" / MANIFEST_NAME))
     assert error.kind == "DataCorrupt"
     assert "'day=1/a' has 3 bytes, expected 4" in error.message
 
@@ -124,9 +123,8 @@ def test_manifest_that_is_not_the_one_asked_for_is_refused(box):
 
 def test_name_that_would_leave_the_view_is_refused_before_anything_is_read(box):
     pinned = ManifestBlob("day=1/../../../outside", 3, "0x1", None, "day=1/", "train")
-    content = Manifest(box.client.container_name, (pinned,)).encode()
-    (box.dirs.inputs / "snapshot/manifest.json").write_bytes(content)
-    error = refusal(box, digest_of_manifest(content))
+    manifest = Manifest(box.client.container_name, (pinned,))
+    error = refusal(box, manifest.write(box.dirs.inputs / "snapshot" / MANIFEST_NAME))
     assert error.kind == "DataRejected"
     assert "cannot be a file on the site" in error.message
 

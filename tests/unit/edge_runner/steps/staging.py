@@ -11,7 +11,7 @@ from tests.standins.certificates import certificates
 from tests.standins.ranged_blobs import CONTAINER, RangedBlobs
 
 from edge_runner.cache.partial import PIECE_BYTES
-from edge_runner.manifest import digest_of_manifest, make_manifest
+from edge_runner.manifest import MANIFEST_NAME, make_manifest
 from edge_runner.protocol import Dirs, StepError
 from edge_runner.steps import stage
 
@@ -29,9 +29,8 @@ class Staged:
         """Write the manifest of what is in the container now; gives its digest."""
         folder = self.dirs.inputs / "snapshot"
         folder.mkdir(exist_ok=True)
-        content = make_manifest(CONTAINER, map(self.box.manifest_blob, self.box.blobs)).encode()
-        (folder / "manifest.json").write_bytes(content)
-        return digest_of_manifest(content)
+        manifest = make_manifest(CONTAINER, map(self.box.manifest_blob, self.box.blobs))
+        return manifest.write(folder / MANIFEST_NAME)
 
     def run(self, digest: str | None = None, **changes: Any) -> dict[str, Any]:
         """Stage the container as it is, or was."""
