@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -115,8 +114,8 @@ class Box:
         return self.dirs.cache / "views" / data_digest
 
 
-def open_box(site: SiteInfo, folder: Path, container: str) -> Box:
-    """Directories of a run, and a client for a container."""
+def box_of(site: SiteInfo, folder: Path, client: ContainerClient) -> Box:
+    """A container with the directories of a run."""
     dirs = Dirs(
         job=folder / "job",
         data=folder / "data",
@@ -126,23 +125,18 @@ def open_box(site: SiteInfo, folder: Path, container: str) -> Box:
     )
     for path in (dirs.job, dirs.cache, dirs.inputs / "snapshot", dirs.code):
         path.mkdir(parents=True)
-    client = connect(site.blob_host_endpoint, site.blob_account, site.blob_key, site.ca_file, container)
     return Box(site, client, dirs)
 
 
 @pytest.fixture
-def box(site: SiteInfo, tmp_path: Path) -> Iterator[Box]:
+def box(site: SiteInfo, container: ContainerClient, tmp_path: Path) -> Box:
     """An empty container."""
-    box = open_box(site, tmp_path, f"test-{uuid.uuid4().hex[:12]}")
-    with box.client:
-        box.client.create_container()
-        yield box
-        box.client.delete_container()
+    return box_of(site, tmp_path, container)
 
 
 @pytest.fixture
 def flights_box(site: SiteInfo, tmp_path: Path) -> Iterator[Box]:
     """The container with the example's data, to be left as it is."""
-    box = open_box(site, tmp_path / "flights", site.blob_container)
-    with box.client:
-        yield box
+    name = site.blob_container
+    with connect(site.blob_host_endpoint, site.blob_account, site.blob_key, site.ca_file, name) as client:
+        yield box_of(site, tmp_path / "flights", client)

@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import json
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from azure.core.exceptions import HttpResponseError
-from azure.storage.blob import BlobServiceClient, ContainerSasPermissions, generate_container_sas
+from azure.storage.blob import (
+    BlobServiceClient,
+    ContainerClient,
+    ContainerSasPermissions,
+    generate_container_sas,
+)
 
 from edge_airflow.hooks.blobs import StackHubBlobAsyncHook, StackHubBlobHook
 from local_site import SiteInfo
-from local_site.flights import connect
 
 Point = Callable[..., None]
 
 
 @pytest.fixture
-def box(site: SiteInfo) -> Iterator[str]:
-    """A container with one blob."""
-    name = f"test-{uuid.uuid4().hex[:12]}"
-    with connect(site.blob_host_endpoint, site.blob_account, site.blob_key, site.ca_file, name) as client:
-        client.create_container()
-        client.upload_blob("day/a", b"abc")
-        yield name
-        client.delete_container()
+def box(container: ContainerClient) -> str:
+    """A container with one blob; gives its name."""
+    container.upload_blob("day/a", b"abc")
+    return str(container.container_name)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -22,22 +22,10 @@ from edge_airflow.triggers.edge_job import EdgeJobTrigger
 from edge_training.ports.edge_host import Limits
 from edge_training.project import ModelProject, Ready
 from local_site.connections import connections
-from local_site.flights import connect
-from local_site.info import SiteInfo
 
 WAITS = 6
 FIRST_DAY = date(2013, 2, 1)
 SMALL = Limits(cpus=0.2, memory_bytes=128 * 2**20, pids=64)
-
-
-@pytest.fixture
-def container(site: SiteInfo) -> Iterator[ContainerClient]:
-    """A container of the test's own."""
-    name = f"test-{uuid.uuid4().hex[:12]}"
-    with connect(site.blob_host_endpoint, site.blob_account, site.blob_key, site.ca_file, name) as client:
-        client.create_container()
-        yield client
-        client.delete_container()
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -27,7 +27,6 @@ from edge_training.sas import Grant
 from edge_training.site import BlobStore
 from edge_training.watching import START, follow
 from local_site import SiteInfo
-from local_site.flights import connect
 
 LIFETIME = timedelta(seconds=12)
 ASKS = "The blob store no longer accepts the signature; a new one is waited for."
@@ -100,16 +99,6 @@ def store_of(site: SiteInfo, **changes: object) -> BlobStore:
         "sas_lifetime": LIFETIME,
     }
     return BlobStore(site.blob_endpoint, site.blob_account, site.blob_key, **known | changes)
-
-
-@pytest.fixture
-def container(site) -> Iterator[ContainerClient]:
-    """An empty container in the blob store."""
-    name = f"test-{uuid.uuid4().hex[:12]}"
-    with connect(site.blob_host_endpoint, site.blob_account, site.blob_key, site.ca_file, name) as client:
-        client.create_container()
-        yield client
-        client.delete_container()
 
 
 @pytest.fixture
