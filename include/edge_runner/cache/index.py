@@ -9,10 +9,13 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
+
+from edge_runner.cache.layout import boot_id
 
 LOCK_WAIT_S = 120.0
 SCHEMA = """
@@ -45,6 +48,11 @@ class Entry(NamedTuple):
     mtime_ns: int
     boot_id: str
     checked_s: float
+
+    @classmethod
+    def of(cls, address: str, file: os.stat_result) -> Entry:
+        """What is known of an object whose content has just been hashed."""
+        return cls(address, file.st_size, file.st_ino, file.st_mtime_ns, boot_id(), time.time())
 
 
 class Index:

@@ -63,10 +63,4 @@ def _checked(cache: Cache, entry: Entry) -> Entry | None:
     if not cache.holds(entry.address, entry.size):
         path.unlink(missing_ok=True)
         return None
-    status = path.stat()
-    return entry._replace(
-        inode=status.st_ino,
-        mtime_ns=status.st_mtime_ns,
-        boot_id=boot_id(),
-        checked_s=time.time(),
-    )
+    return Entry.of(entry.address, path.stat())

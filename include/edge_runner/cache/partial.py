@@ -19,6 +19,7 @@ from blake3 import blake3
 
 from edge_runner.blobs.errors import corrupt
 from edge_runner.cache.disk import begin_writing_back
+from edge_runner.cache.index import Entry
 from edge_runner.cache.layout import READ_ONLY, Cache, boot_id
 from edge_runner.manifest import ManifestBlob
 
@@ -71,11 +72,8 @@ class Partial:
         if self.hashed_bytes - self._noted_bytes >= NOTED_EVERY_BYTES:
             self._note()
 
-    def finish(self, cache: Cache) -> tuple[str, os.stat_result]:
+    def finish(self, cache: Cache) -> Entry:
         """Move the complete blob to its object, unless that is there already.
-
-        Returns:
-            The BLAKE3 digest of its content, and the object's file status.
 
         Raises:
             StepError: kind `DataCorrupt`, when it does not have the MD5 of the manifest.
@@ -149,11 +147,8 @@ def claim(cache: Cache, pin: str, blob: ManifestBlob) -> Partial | None:
     return partial
 
 
-def keep_small(cache: Cache, blob: ManifestBlob, content: bytes) -> tuple[str, os.stat_result]:
+def keep_small(cache: Cache, blob: ManifestBlob, content: bytes) -> Entry:
     """A blob that came in one piece, which nobody has claimed: two runs at once may each bring it.
-
-    Returns:
-        As `Partial.finish`.
 
     Raises:
         StepError: kind `DataCorrupt`, when it does not have the MD5 of the manifest.
@@ -190,15 +185,15 @@ def require_md5(blob: ManifestBlob, digest: bytes) -> None:
         raise corrupt(blob.name, f"has MD5 {found}, expected {blob.md5}")
 
 
-def moved_in(cache: Cache, path: Path, descriptor: int, address: str) -> tuple[str, os.stat_result]:
-    """Move a complete file to its object, unless that is there already; gives its address and status."""
+def moved_in(cache: Cache, path: Path, descriptor: int, address: str) -> Entry:
+    """Move a complete file to its object, unless that is there already."""
     target, status = cache.object_path(address), os.fstat(descriptor)
     if cache.holds(address, status.st_size):
         path.unlink()
-        return address, target.stat()
+        return Entry.of(address, target.stat())
     os.fchmod(descriptor, READ_ONLY)
     path.replace(target)
-    return address, status
+    return Entry.of(address, status)
 
 
 def pieces(start: int, end: int) -> Iterator[tuple[int, int]]:

@@ -9,8 +9,6 @@ order, so the one that a blob waits for is always under way, and the buffers bou
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -21,7 +19,7 @@ from queue import SimpleQueue
 from edge_runner.blobs.parts import PartReader
 from edge_runner.blobs.store import BlobStore, Part
 from edge_runner.cache.index import Entry
-from edge_runner.cache.layout import Cache, boot_id
+from edge_runner.cache.layout import Cache
 from edge_runner.cache.partial import Partial, claim, keep_small
 from edge_runner.cache.progress import Progress
 from edge_runner.manifest import ManifestBlob
@@ -174,9 +172,8 @@ class Transfer:
         partial = piece.arriving.partial
         with piece.buffer.getbuffer() as content:
             partial.take(content[: piece.length])
-        if not partial.is_complete:
-            return piece, None
-        return piece, entry_of(piece.arriving.pin, *partial.finish(self._cache))
+        brought = (piece.arriving.pin, partial.finish(self._cache)) if partial.is_complete else None
+        return piece, brought
 
     def _take_up(self) -> None:
         """Wait for another thread, use its piece's buffer again and go on with the blob."""
@@ -196,9 +193,9 @@ class Transfer:
 
     def _keep(self, small: Small) -> None:
         """Hash and write a small blob."""
-        kept = keep_small(self._cache, small.wanted.blob, small.buffer.getvalue()[: small.length])
+        entry = keep_small(self._cache, small.wanted.blob, small.buffer.getvalue()[: small.length])
         self._progress.add_bytes(small.length)
-        self._is_brought(entry_of(small.wanted.pin, *kept))
+        self._is_brought((small.wanted.pin, entry))
 
     def _is_brought(self, one: Brought) -> None:
         self._progress.add_blob()
@@ -208,8 +205,3 @@ class Transfer:
         """The blobs that have been brought since the last call."""
         brought, self._brought = self._brought, []
         return brought
-
-
-def entry_of(pin: str, address: str, file: os.stat_result) -> Brought:
-    """What the index is told of an object whose content has just been hashed."""
-    return pin, Entry(address, file.st_size, file.st_ino, file.st_mtime_ns, boot_id(), time.time())

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import pytest
 
 from edge_runner.cache.index import Entry, Index, opened
-from edge_runner.cache.layout import Cache, address_of, boot_id
+from edge_runner.cache.layout import Cache, address_of
 from edge_runner.manifest import ManifestBlob
 
 
@@ -37,8 +36,7 @@ def put(cache):
         address = address_of(partial)
         path = cache.object_path(address)
         partial.replace(path)
-        status = path.stat()
-        return Entry(address, len(content), status.st_ino, status.st_mtime_ns, boot_id(), time.time())
+        return Entry.of(address, path.stat())
 
     return write
 
