@@ -46,7 +46,8 @@ SOUND_TYPES = {
     "AIFF": "aiff",
 }
 
-Measured = dict[str, Any]
+FileRow = dict[str, Any]
+"""A file by `FILE_COLUMNS`, as far as it was looked into."""
 
 
 def table_of_files(columns: tuple[Column, ...], files: list[DataFile], scratch: Path) -> Table:
@@ -72,14 +73,14 @@ def table_of_files(columns: tuple[Column, ...], files: list[DataFile], scratch: 
     return Table(columns, tuple(parts))
 
 
-def _measure_all(files: list[DataFile], wanted: frozenset[str]) -> Iterator[Measured]:
+def _measure_all(files: list[DataFile], wanted: frozenset[str]) -> Iterator[FileRow]:
     with ThreadPoolExecutor(max_workers=os.cpu_count(), thread_name_prefix="measure") as pool:
         yield from pool.map(lambda file: measure(file, wanted), files)
 
 
-def measure(file: DataFile, wanted: frozenset[str]) -> Measured:
+def measure(file: DataFile, wanted: frozenset[str]) -> FileRow:
     """What one file is; decoded only if that is asked."""
-    measured: Measured = dict.fromkeys(FILE_COLUMNS)
+    measured: FileRow = dict.fromkeys(FILE_COLUMNS)
     measured["path"] = file.shown.removeprefix(f"{file.split}/")
     measured["size_bytes"] = file.path.stat().st_size
     if not wanted & LOOKED_INTO:
@@ -89,14 +90,14 @@ def measure(file: DataFile, wanted: frozenset[str]) -> Measured:
     return measured | look
 
 
-def _image(path: Path, wanted: frozenset[str]) -> Measured | None:
+def _image(path: Path, wanted: frozenset[str]) -> FileRow | None:
     """What Pillow sees; None when it is no image."""
     try:
         image = Image.open(path)
     except UNDECODABLE:
         return None
     with image:
-        found: Measured = {
+        found: FileRow = {
             "media_type": Image.MIME.get(image.format or ""),
             "width": image.width,
             "height": image.height,
@@ -109,14 +110,14 @@ def _image(path: Path, wanted: frozenset[str]) -> Measured | None:
     return found
 
 
-def _sound(path: Path, wanted: frozenset[str]) -> Measured | None:
+def _sound(path: Path, wanted: frozenset[str]) -> FileRow | None:
     """What libsndfile sees; None when it is no sound. A file that ends early is not decodable."""
     try:
         sound = soundfile.SoundFile(path)
     except (soundfile.SoundFileError, OSError, TypeError):
         return None
     with sound:
-        found: Measured = {
+        found: FileRow = {
             "media_type": f"audio/{SOUND_TYPES.get(sound.format, 'x-' + sound.format.lower())}",
             "duration_s": sound.frames / sound.samplerate,
             "sample_rate": sound.samplerate,
