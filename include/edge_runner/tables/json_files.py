@@ -22,6 +22,8 @@ from edge_runner.tables.blocks import blocks
 from edge_runner.tables.files import DataFile
 
 LONGEST_LINE_BYTES = 64 * 2**20
+WHITESPACE = b" \t\r"
+"""That JSON has, within a line."""
 WRITTEN_AS_TEXT = (pl.Date, pl.Datetime, pl.Time, pl.Decimal, pl.Binary)
 """Types that have no notation of their own in JSON."""
 LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
@@ -49,9 +51,10 @@ def json_batches(
     }
     done = 0
     for block in _whole_lines(file):
-        lines = {done + at: line for at, line in enumerate(block.split(b"\n"), start=1) if line.strip()}
+        stripped = (line.strip(WHITESPACE) for line in block.split(b"\n"))
+        lines = {done + at: line for at, line in enumerate(stripped, start=1) if line}
         if lines:
-            yield _fast(block, written, len(lines)) or _exact(file, lines, written)
+            yield _fast(block, written, lines) or _exact(file, lines, written)
         done += block.count(b"\n")
 
 
@@ -71,9 +74,12 @@ def _whole_lines(file: DataFile) -> Iterator[bytes]:
 
 
 def _fast(
-    block: bytes, dtypes: Mapping[str, pl.DataType], lines: int
+    block: bytes, dtypes: Mapping[str, pl.DataType], lines: Mapping[int, bytes]
 ) -> tuple[pl.DataFrame, dict[str, int]] | None:
     """The block as Arrow reads it; None when anything in it is not as it should be."""
+    # Arrow takes null for a row of nulls, and crashes where it comes first.
+    if not all(line.startswith(b"{") and line.endswith(b"}") for line in lines.values()):
+        return None
     schema = pl.DataFrame(schema=dict(dtypes)).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
     try:
         table = arrow_json.read_json(
@@ -83,7 +89,7 @@ def _fast(
         )
     except (pa.ArrowException, UnicodeDecodeError):
         return None
-    if table.num_rows != lines:
+    if table.num_rows != len(lines):
         return None
     frame = pl.from_arrow(table)
     assert isinstance(frame, pl.DataFrame)  # a table is no column
