@@ -52,12 +52,11 @@ def _raw_blocks(file: DataFile, block_bytes: int) -> Iterator[bytes]:
 
 
 class BlockStream(io.RawIOBase):
-    """Blocks as a file that is read once, for a library that wants one; counts the quotes that pass."""
+    """Blocks as a file that is read once, for a library that wants one."""
 
     def __init__(self, source: Iterator[bytes]) -> None:
         self._source = source
         self._rest = b""
-        self.quotes = 0
 
     def readable(self) -> bool:
         """It is."""
@@ -67,7 +66,6 @@ class BlockStream(io.RawIOBase):
         """Fill a buffer with what comes next; 0 bytes are the end."""
         if not self._rest:
             self._rest = next(self._source, b"")
-            self.quotes += self._rest.count(b'"')
         size = min(len(buffer), len(self._rest))
         buffer[:size], self._rest = self._rest[:size], self._rest[size:]
         return size

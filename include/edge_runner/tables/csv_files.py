@@ -11,6 +11,7 @@ from pyarrow import csv
 from edge_runner.protocol import StepError
 from edge_runner.tables.blocks import BlockStream, blocks
 from edge_runner.tables.files import DataFile
+from edge_runner.tables.quotes import strictly_quoted
 
 BLOCK_BYTES = 4 * 2**20
 
@@ -35,7 +36,7 @@ def csv_batches(file: DataFile, wanted: frozenset[str]) -> Iterator[pl.DataFrame
         ragged.append(row)
         return "error"
 
-    stream = BlockStream(blocks(file))
+    stream = BlockStream(strictly_quoted(file, blocks(file)))
     try:
         names = _header(file, wanted)
         reader = csv.open_csv(
@@ -55,8 +56,6 @@ def csv_batches(file: DataFile, wanted: frozenset[str]) -> Iterator[pl.DataFrame
             yield _text(batch)
     except pa.ArrowInvalid:
         raise _unreadable(file, ragged) from None
-    if stream.quotes % 2:
-        raise file.rejected("opens a quote that is never closed, so rows would be lost")
 
 
 def _header(file: DataFile, wanted: frozenset[str]) -> list[str]:

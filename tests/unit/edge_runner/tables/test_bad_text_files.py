@@ -20,6 +20,10 @@ BAD = {
         ),
         "too many cells": (f"x,y\n1,a\n2,b,{CANARY}\n".encode(), "has 3 cells in row 3, expected 2"),
         "open quote": (f'x,y\n1,"{CANARY}\n2,b\n'.encode(), "opens a quote that is never closed"),
+        "quote within a cell": (
+            f'x,y\n1,"{CANARY}\n2,b\n3,"c\n'.encode(),
+            "has a quote in line 4 that neither opens nor closes a cell",
+        ),
         "Latin-1": (f"x,y\n1,{CANARY}é\n".encode("latin-1"), "is not written in UTF-8"),
         "UTF-16": (f"x,y\n1,{CANARY}\n".encode("utf-16"), "is not written in UTF-8"),
         "cut within a letter": ("x,y\n1,é".encode()[:-1], "is not written in UTF-8"),
