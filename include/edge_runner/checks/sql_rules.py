@@ -44,6 +44,8 @@ ZONE_MACROS = (
 as for the other rules. DuckDB's own `timezone` gives the later of two, and a moment for what is skipped. The
 other candidate has the zone's offset of the day before.
 """
+READ_OPTIONS = "union_by_name = true, hive_partitioning = false, can_have_nan = true"
+"""A file's statistics leave NaN out; DuckDB would take them for all there is, and pass over rows with NaN."""
 LOGICAL_TYPES: Mapping[str, str] = {
     "string": "VARCHAR",
     "integer": "BIGINT",
@@ -209,7 +211,7 @@ def _select(part: Part, columns: tuple[Column, ...], links: Mapping[Path, Path])
         if column.logical_type == "timestamp" and column.name in part.dtypes:
             value = _in_utc(column, value, part)
         values.append(f"CAST({value} AS {sql_type(column)}) AS {quoted(column.name)}")
-    source = f"read_parquet([{files}], union_by_name = true, hive_partitioning = false)"
+    source = f"read_parquet([{files}], {READ_OPTIONS})"
     return f"SELECT {', '.join(values)} FROM {source}"  # noqa: S608  (every name and text in it is quoted)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime, time
 from decimal import Decimal
 
@@ -70,6 +71,14 @@ def test_queries_see_the_values_that_other_rules_see(tmp_path, name):
     assert [outcome.verdict for outcome in outcomes(text, tmp_path, pl.DataFrame({name: values}))] == [
         "passed"
     ]
+
+
+@pytest.mark.parametrize("condition", ["isnan(x)", "x > 10", "NOT x <= 1", "x <> 1"])
+def test_queries_see_nan_though_a_files_statistics_leave_it_out(tmp_path, condition):
+    query = "SELECT count(*) FROM t WHERE CONDITION".replace("CONDITION", condition)
+    text = contract(column("x", "number", quality=[sql(query, mustBe=1)]))
+    frame = pl.DataFrame({"x": [1.0, math.nan]})
+    assert [outcome.verdict for outcome in outcomes(text, tmp_path, frame)] == ["passed"]
 
 
 @pytest.mark.parametrize(
