@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import reduce
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from edge_runner.checks.patterns import in_rust
@@ -17,6 +18,12 @@ NEAR = 1e-9
 ROUNDING = 2.0**-50
 """What dividend, divisor and quotient of 64 bits may be rounded by together, as a share of the quotient."""
 
+BEYOND_INTEGERS = 2.0**64
+LARGEST: Mapping[type[pl.DataType], float] = {
+    pl.Float16: float(np.finfo(np.float16).max),
+    pl.Float32: float(np.finfo(np.float32).max),
+}
+
 
 def broken(rule: Rule, schema: Mapping[str, pl.DataType]) -> pl.Expr:
     """Where a row breaks a rule; null where the rule has nothing to say.
@@ -27,14 +34,36 @@ def broken(rule: Rule, schema: Mapping[str, pl.DataType]) -> pl.Expr:
     """
     name = rule.columns[0]
     dtype = schema[name]
+    argument = _comparable(rule, dtype)
     column = pl.col(name)
-    if dtype == pl.Decimal:  # compared as floats, as the contract's bounds are
+    if dtype == pl.Decimal or _is_beyond(argument, dtype):  # compared as floats, as the contract's bounds are
         column = column.cast(pl.Float64)
     elif isinstance(dtype, pl.Array):
         column = column.arr.to_list()
-    if rule.metric is Metric.NO_MULTIPLE and dtype.is_integer() and isinstance(rule.argument, int):
-        return column % rule.argument != 0
-    return PREDICATES[rule.metric](column, rule.argument)
+    if rule.metric is Metric.NO_MULTIPLE and dtype.is_integer() and isinstance(argument, int):
+        return column % argument != 0
+    return PREDICATES[rule.metric](column, argument)
+
+
+def _comparable(rule: Rule, dtype: pl.DataType) -> Any:
+    """A rule's argument as numbers of the column's kind; listed values that it cannot have are left out."""
+    if rule.metric not in (Metric.MISSING, Metric.NOT_IN_SET) or not dtype.is_numeric():
+        return _whole(rule.argument) if dtype.is_integer() else rule.argument
+    if dtype.is_integer():
+        return tuple(value for value in map(_whole, rule.argument) if not isinstance(value, float))
+    return tuple(None if value is None else float(value) for value in rule.argument)
+
+
+def _whole(value: Any) -> Any:
+    """A whole number as such: as a float it would equal its neighbours among the integers, too."""
+    is_whole = isinstance(value, float) and value.is_integer() and abs(value) < BEYOND_INTEGERS
+    return int(value) if is_whole else value
+
+
+def _is_beyond(argument: Any, dtype: pl.DataType) -> bool:
+    """Whether a bound is beyond a narrow float's largest number: as such a float it would be infinite."""
+    largest = LARGEST.get(type(dtype))
+    return largest is not None and isinstance(argument, int | float) and abs(argument) > largest
 
 
 def _is_null(column: pl.Expr, path: tuple[str, ...] | None) -> pl.Expr:

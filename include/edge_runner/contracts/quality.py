@@ -81,7 +81,8 @@ def _pattern(value: Any, where: str) -> str:
 
 
 def listed(column: SchemaProperty, values: Any) -> tuple[Any, ...]:
-    """Allowed or missing values, each of the column's own type or null; those of a number are floats.
+    """Allowed or missing values, each of the column's own type or null; those of a number are floats,
+    but for integers that no float is.
 
     Raises:
         StepError: kind `ContractInvalid`.
@@ -98,7 +99,7 @@ def _listed(column: SchemaProperty, value: Any) -> Any:
     is_of_type = isinstance(value, VALUE_TYPES.get(kind, ())) and (kind not in NUMERIC or is_number(value))
     if not is_of_type or isinstance(value, bool) is not (kind == "boolean"):
         raise invalid(f"the value {value!r} in a rule of column {column.name!r} is no {column.logicalType}")
-    return float(value) if kind == "number" else value
+    return float(value) if kind == "number" and float(value) == value else value
 
 
 def _named(table: SchemaObject, properties: Any, where: str) -> tuple[str, ...]:

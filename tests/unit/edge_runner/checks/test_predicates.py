@@ -71,6 +71,25 @@ def test_metric_counts(metric, values, argument, expected):
     assert counted(metric, values, argument) == expected
 
 
+@pytest.mark.parametrize(
+    ("metric", "argument"),
+    [
+        (Metric.ABOVE, 2.0**53),
+        (Metric.NOT_BELOW, 2.0**53),
+        (Metric.NOT_IN_SET, (2.0**53, None)),
+        (Metric.NO_MULTIPLE, 2.0),
+    ],
+)
+def test_whole_numbers_that_a_contract_writes_as_floats_are_exact_for_integers(metric, argument):
+    assert counted(metric, [2**53 + 1], argument) == 1
+
+
+@pytest.mark.parametrize("dtype", [pl.Float16, pl.Float32])
+@pytest.mark.parametrize(("metric", "bound"), [(Metric.ABOVE, 1e39), (Metric.BELOW, -1e39)])
+def test_infinity_keeps_no_bound_that_is_beyond_its_columns_type(dtype, metric, bound):
+    assert counted(metric, [1.0, INFINITY, -INFINITY], bound, dtype) == 1
+
+
 def test_items_of_arrays_of_fixed_length_are_counted_as_those_of_lists():
     assert counted(Metric.MORE_ITEMS, [[1, 2], [3, 4]], 1, pl.Array(pl.Int64, 2)) == 2
 
