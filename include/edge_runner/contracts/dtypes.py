@@ -137,8 +137,13 @@ def _mismatch(column: Column, dtype: pl.DataType | None, path: str) -> str | Non
 
 
 def _shown(dtype: pl.DataType) -> str:
-    """A type by its name; what is in a struct is left out, for it may be long."""
-    return str(dtype.base_type()) if isinstance(dtype, pl.Struct) else str(dtype)
+    """A type by its name. What is in a struct may be long, and the categories of an enumeration are values of
+    rows: neither is told.
+    """
+    name = str(dtype.base_type())
+    if isinstance(dtype, pl.List | pl.Array):
+        return f"{name}({_shown(instance(dtype.inner))})"
+    return name if dtype.is_nested() or isinstance(dtype, pl.Enum | pl.Categorical) else str(dtype)
 
 
 def _is_physical(column: Column, dtype: pl.DataType) -> bool:

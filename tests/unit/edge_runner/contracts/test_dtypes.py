@@ -33,6 +33,20 @@ def test_logical_types_accept_the_types_that_hold_such_values(logical_type, fitt
         assert type_mismatch(described, dtype) == f"has column 'x' as {dtype}, expected {logical_type}"
 
 
+@pytest.mark.parametrize(
+    ("dtype", "shown"),
+    [
+        (pl.Enum(["canary"]), "Enum"),
+        (pl.List(pl.Enum(["canary"])), "List(Enum)"),
+        (pl.Array(pl.Enum(["canary"]), 2), "Array(Enum)"),
+        (pl.List(pl.List(pl.Struct({"canary": pl.Int8()}))), "List(List(Struct))"),
+        (pl.Struct({"canary": pl.Enum(["canary"])}), "Struct"),
+    ],
+)
+def test_types_are_told_without_the_values_and_names_in_them(dtype, shown):
+    assert type_mismatch(Column("x", "integer"), dtype) == f"has column 'x' as {shown}, expected integer"
+
+
 def test_missing_column_physical_type_and_zone_are_told_apart():
     assert type_mismatch(Column("x", "integer"), None) == "has no column 'x'"
     assert type_mismatch(Column("x", "integer", "INT16"), pl.Int32()) == (
