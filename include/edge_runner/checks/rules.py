@@ -123,4 +123,5 @@ def _type_outcomes(table: Table) -> list[Outcome]:
 
 
 def _type_rule(column: Column) -> Rule:
-    return Rule("type", Metric.WRONG_TYPE, (column.name,), column.physical_type or column.logical_type)
+    expected = column.physical_type or column.logical_type or "string"
+    return Rule("type", Metric.WRONG_TYPE, (column.name,), expected)

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from tests.unit.edge_runner.contracts.documents import column, contract
 from tests.unit.edge_runner.tables.reading import put, rows_of, table_of
 
+from edge_runner.contracts.compiler import compile_contract
 from edge_runner.protocol import StepError
+from edge_runner.steps.validate import check
 from edge_runner.tables import json_files
 
 XY = contract(column("x"), column("y", "string"))
@@ -69,6 +71,15 @@ def test_values_of_another_type_are_counted(tmp_path, kind):
     found = table.frame().collect()["x"].to_list()
     read = {"date": [date(2013, 2, 1)], "timestamp": [datetime(2013, 2, 1)]}
     assert found == [*read.get(kind, good), None, *[None] * len(bad)]
+
+
+def test_column_without_a_type_is_text_in_json_lines_and_the_sentence_says_so(tmp_path):
+    put(tmp_path, "a.jsonl", '{"x": "1"}\n{"x": 1}\n')
+    text = contract(column("x", None))
+    table = table_of(tmp_path, text)
+    request = {"contract": text, "partition": "2013-02-01"}
+    (outcome,) = check(compile_contract(text), table, request, tmp_path).outcomes
+    assert outcome.sentence() == "column x has 1 cells that are no string (holdout/a.jsonl: 1)"
 
 
 @pytest.mark.parametrize(
