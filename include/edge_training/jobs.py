@@ -48,8 +48,9 @@ class EdgeJob:
         limits: CPU, memory and the like.
         labels: What housekeeping and people want to know.
         login: Who pulls the image.
-        proof: A file that the job leaves outside its own volume. An ended job whose proof is gone, because
-            what it made was evicted, is done anew; empty for a job whose success cannot go away.
+        proof: A file that the job leaves outside its own volume, with the moment in ISO 8601. An ended job
+            whose proof is gone, because what it made was evicted, or old, so that it may be evicted under
+            whoever relies on it, is done anew; empty for a job whose success cannot go away.
     """
 
     step: str

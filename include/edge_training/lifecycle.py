@@ -18,6 +18,7 @@ import json
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from edge_runner import protocol
@@ -29,6 +30,10 @@ from edge_training.ports.edge_host import ContainerState, EdgeHost
 
 STARTS_NAME = "starts.json"
 STOPPED_NAME = "stopped.json"
+PROOF_LASTS = timedelta(hours=1)
+"""What a job has left may be evicted some days after it was last used. A run that finds an older one lets the
+job look again: it costs a second when nothing has gone, and from then on this run's use counts.
+"""
 SECOND_GRACE_S = 5
 """Of a second container of one job, which must not be there."""
 
@@ -91,11 +96,19 @@ async def look(host: EdgeHost, name: str) -> tuple[ContainerState | None, Phase]
 
 
 async def _look_with_proof(host: EdgeHost, job: EdgeJob) -> tuple[ContainerState | None, Phase]:
-    """As `look`; a job that has ended well and whose proof is gone has failed."""
+    """As `look`; a job that has ended well and whose proof is gone or too old has failed."""
     state, found = await look(host, job.name)
-    if found == "succeeded" and job.proof and await host.read_file(job.name, job.proof) is None:
-        return state, "failed"
+    if found == "succeeded" and job.proof:
+        proof = await host.read_file(job.name, job.proof)
+        return state, found if _is_recent(proof, datetime.now(UTC)) else "failed"
     return state, found
+
+
+def _is_recent(proof: bytes | None, now: datetime) -> bool:
+    try:
+        return proof is not None and now - datetime.fromisoformat(proof.decode()) < PROOF_LASTS
+    except (ValueError, TypeError):
+        return False  # torn by a power cut
 
 
 async def create(host: EdgeHost, job: EdgeJob) -> None:

@@ -6,6 +6,7 @@ import errno
 import os
 import shutil
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 from edge_runner.cache.index import Entry
@@ -36,7 +37,7 @@ def ensure_view(cache: Cache, data_digest: str, contents: Mapping[ManifestBlob, 
     for path, entry in wanted.items():
         if found.get(path) != entry.inode:
             _relink(cache, path, entry)
-    (view / COMPLETE_NAME).touch()
+    _say_complete(cache, view)
 
 
 def remove_view(cache: Cache, data_digest: str) -> None:
@@ -53,7 +54,7 @@ def _build(cache: Cache, view: Path, contents: Mapping[ManifestBlob, Entry]) -> 
     tree = cache.new_partial()
     for split in SPLITS:
         (tree / split).mkdir(parents=True)
-    (tree / COMPLETE_NAME).touch()
+    _say_complete(cache, tree)
     made: set[str] = set()
     for blob, entry in contents.items():
         link = f"{tree}/{blob.split}/{blob.name}"
@@ -68,6 +69,13 @@ def _build(cache: Cache, view: Path, contents: Mapping[ManifestBlob, Entry]) -> 
         if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
             raise
         shutil.rmtree(tree)
+
+
+def _say_complete(cache: Cache, tree: Path) -> None:
+    """Note the moment: what is here counts as used since then."""
+    note = cache.new_partial()
+    note.write_text(datetime.now(UTC).isoformat())
+    note.replace(tree / COMPLETE_NAME)
 
 
 def _relink(cache: Cache, link: Path, entry: Entry) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.fakes.edge_host import Container, Crash, CrashingHost, InMemoryEdgeHost, Outcome, success
@@ -12,7 +13,7 @@ from tests.jobs import IMAGE, NEXT_TRY, OTHER_RUN, OWNER, PLAIN, Said
 
 from edge_runner.protocol import JOB_DIR, PAYLOAD_NAME, RESULT_NAME, WORK_NAME
 from edge_training import errors, ownership
-from edge_training.lifecycle import ensure_started, give_up, go_on, read_starts, set_aside
+from edge_training.lifecycle import PROOF_LASTS, ensure_started, give_up, go_on, read_starts, set_aside
 from edge_training.outcomes import collect
 from edge_training.watching import START, watch
 
@@ -48,17 +49,36 @@ async def test_what_is_looked_at_before_a_start_is_looked_at_only_before_a_start
     assert len(looked) == looks
 
 
-@pytest.mark.parametrize("is_there", [True, False])
-async def test_ended_job_whose_work_was_evicted_is_done_anew(host, is_there):
+@pytest.mark.parametrize(
+    ("age", "is_proof"),
+    [
+        (timedelta(), True),
+        (-timedelta(minutes=5), True),
+        (PROOF_LASTS, False),
+        (None, False),
+    ],
+)
+async def test_ended_job_whose_work_was_evicted_or_may_be_soon_is_done_anew(host, age, is_proof):
     job = replace(PLAIN, proof=f"{JOB_DIR}/proof")
-    left = {"proof": b""} if is_there else {}
+    left = {} if age is None else {"proof": (datetime.now(UTC) - age).isoformat().encode()}
     host.outcomes[job.name] = [
         Outcome(result=success({"n": 1}), files=left),
         Outcome(result=success({"n": 2}), files={"proof": b""}),
     ]
     await ensure_started(host, job, OWNER)
     await ensure_started(host, job, NEXT_TRY)
-    assert (await collect(host, job.name))["n"] == (1 if is_there else 2)
+    assert (await collect(host, job.name))["n"] == (1 if is_proof else 2)
+
+
+@pytest.mark.parametrize("torn", [b"", b"2026-11-", b"2026-11-26T23", b"\xff"])
+async def test_proof_that_a_power_cut_has_torn_is_none(host, torn):
+    job = replace(PLAIN, proof=f"{JOB_DIR}/proof")
+    host.outcomes[job.name] = [
+        Outcome(result=success({"n": number}), files={"proof": torn}) for number in (1, 2)
+    ]
+    await ensure_started(host, job, OWNER)
+    await ensure_started(host, job, NEXT_TRY)
+    assert (await collect(host, job.name))["n"] == 2
 
 
 @pytest.mark.parametrize("calls", range(24))

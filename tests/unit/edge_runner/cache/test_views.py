@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -49,11 +50,13 @@ def test_damaged_view_is_repaired(cache, put, blob, damage):
     assert list((cache.root / "partial").iterdir()) == []
 
 
-def test_view_says_that_it_is_complete_until_it_is_removed(cache, put, blob):
-    contents = {blob("x"): put(b"abc")}
+def test_view_says_when_it_was_last_complete_until_it_is_removed(cache, put, blob):
+    contents, started = {blob("x"): put(b"abc")}, datetime.now(UTC)
     for _ in range(2):
         ensure_view(cache, "digest", contents)
-        assert (cache.view_path("digest") / COMPLETE_NAME).read_bytes() == b""
+        said = datetime.fromisoformat((cache.view_path("digest") / COMPLETE_NAME).read_text())
+        assert started <= said <= datetime.now(UTC)
+        started = said + timedelta(microseconds=1)
     for _ in range(2):
         remove_view(cache, "digest")
         assert not cache.view_path("digest").exists()
