@@ -71,10 +71,12 @@ def _lacking(cache: Cache, index: Index, needed_bytes: int, budget: Budget) -> i
 
 
 def _remove_views(cache: Cache, index: Index, cutoff_s: float) -> None:
-    """Links in old views would keep the bytes of objects that go on the disk."""
-    used = index.views_used_since(cutoff_s)
+    """Links in old views would keep the bytes of objects that go on the disk.
+
+    Removing one may take seconds, and meanwhile another run may take up the next, so each is asked for anew.
+    """
     for view in cache.views():
-        if view.name not in used and _is_older(view, cutoff_s):
+        if _is_older(view, cutoff_s) and not index.is_view_used_since(view.name, cutoff_s):
             remove_view(cache, view.name)
 
 

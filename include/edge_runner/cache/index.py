@@ -109,10 +109,12 @@ class Index:
         """Every known object."""
         return {address for (address,) in self._database.execute("SELECT address FROM objects")}
 
-    def views_used_since(self, cutoff_s: float) -> set[str]:
-        """Views that were used at that time or later."""
-        rows = self._database.execute("SELECT data_digest FROM views WHERE used_s >= ?", (cutoff_s,))
-        return {data_digest for (data_digest,) in rows}
+    def is_view_used_since(self, data_digest: str, cutoff_s: float) -> bool:
+        """Whether a view was used at that time or later."""
+        rows = self._database.execute(
+            "SELECT 1 FROM views WHERE data_digest = ? AND used_s >= ?", (data_digest, cutoff_s)
+        )
+        return rows.fetchone() is not None
 
     def take_unused(self, cutoff_s: float, size_bytes: int) -> list[str]:
         """Forget the objects that were not used since a time, those of the longest ago first, until they hold

@@ -10,6 +10,7 @@ import pytest
 
 from edge_runner.cache import eviction
 from edge_runner.cache.eviction import Budget, make_room
+from edge_runner.cache.layout import Cache
 from edge_runner.cache.views import ensure_view
 from edge_runner.protocol import StepError
 
@@ -92,6 +93,17 @@ def test_nothing_known_is_evicted_when_orphans_make_enough_room(cache, index, pu
     monkeypatch.setattr(eviction.shutil, "disk_usage", lambda _: Disk(free=0 if orphan.exists() else 1000))
     assert make_room(cache, index, 500, budget(quota_bytes=None)) == 0
     assert (orphan.exists(), old_and_new["old"].exists()) == (False, True)
+
+
+def test_view_that_another_run_takes_up_meanwhile_stays(cache, index, put, blob, old_and_new):
+    class Shared(Cache):
+        def views(self):
+            for view in super().views():
+                index.use_view(view.name, time.time())
+                yield view
+
+    make_room(Shared(cache.root), index, 501, budget(quota_bytes=2500))
+    assert cache.view_path("old").exists()
 
 
 def test_view_that_the_index_has_forgotten_stays_while_it_is_young(cache, index, put, blob, old_and_new):

@@ -58,7 +58,7 @@ def test_views_are_known_by_their_last_use(index):
     index.use_view("old", 1)
     index.use_view("new", 1)
     index.use_view("new", 7)
-    assert index.views_used_since(5) == {"new"}
+    assert [index.is_view_used_since(view, 5) for view in ("new", "old", "unknown")] == [True, False, False]
 
 
 @pytest.mark.parametrize("place", [0, 4096], ids=["head", "table"])
