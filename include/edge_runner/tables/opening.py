@@ -16,7 +16,7 @@ from edge_runner.sentences import first_clauses, first_few
 from edge_runner.tables.cells import read_cells
 from edge_runner.tables.converted import SAMPLED_ROWS, Converted, convert, require_readable
 from edge_runner.tables.files import DataFile, Format, common_format, hive_values
-from edge_runner.tables.table import Part, Table, read_schema
+from edge_runner.tables.table import READ_ERRORS, Part, Table, read_schema
 
 TOLD_FINDINGS = 100
 
@@ -176,13 +176,20 @@ def _require_agreement(
         for path, file in part.files.items():
             rows = Table(columns, (replace(part, files={path: file}),)).frame()
             for name, value in in_paths[file].items():
-                if name not in part.dtypes:
-                    continue
-                others = rows.filter(pl.col(name).ne_missing(pl.lit(value).cast(part.schema[name])))
-                if others.select(pl.len()).collect(engine="streaming").item():
+                if name in part.dtypes and _has_others(rows, name, value, file):
                     raise file.rejected(
                         f"has values of {name} that differ from its path", "correct path or file"
                     )
+
+
+def _has_others(rows: pl.LazyFrame, name: str, value: Any, file: DataFile) -> bool:
+    """Whether a column has other values than one; a text is compared with the text of what is no text."""
+    column = pl.col(name).cast(pl.String) if isinstance(value, str) else pl.col(name)
+    others = rows.filter(column.ne_missing(pl.lit(value))).select(pl.len())
+    try:
+        return bool(others.collect(engine="streaming").item())
+    except READ_ERRORS:
+        raise file.rejected("is no readable Parquet file") from None
 
 
 def _wrong(converted: Mapping[DataFile, Converted]) -> dict[str, tuple[tuple[str, int], ...]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from decimal import Decimal
 
 import polars as pl
 import pytest
@@ -66,6 +67,49 @@ def test_file_that_contradicts_its_path_is_named(tmp_path, values):
     parquet(tmp_path, "day=2013-02-01/a.parquet", pl.DataFrame({"x": [1, 2], "day": values}))
     message = refusal(tmp_path, DAY).message
     assert "The file holdout/day=2013-02-01/a.parquet has values of day that differ from its path" in message
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "values"),
+    [
+        ("integer", "300", pl.Series([44], dtype=pl.Int8)),
+        ("integer", "-1", pl.Series([255], dtype=pl.UInt8)),
+        ("number", "5.5", pl.Series([5], dtype=pl.Int64)),
+        (None, "a", pl.Series([5], dtype=pl.Int64)),
+    ],
+)
+def test_path_says_what_the_type_in_the_file_cannot_hold(tmp_path, kind, text, values):
+    parquet(tmp_path, f"x={text}/a.parquet", pl.DataFrame({"x": values}))
+    message = refusal(tmp_path, contract(column("x", kind))).message
+    assert f"The file holdout/x={text}/a.parquet has values of x that differ from its path" in message
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "values"),
+    [
+        ("integer", "5", pl.Series([5], dtype=pl.Int8)),
+        ("number", "0.1", pl.Series([0.1], dtype=pl.Float32)),
+        ("number", "0.1", pl.Series([Decimal("0.10")])),
+        ("number", "5", pl.Series([5], dtype=pl.UInt8)),
+        ("integer", "__HIVE_DEFAULT_PARTITION__", pl.Series([None], dtype=pl.Int8)),
+        ("timestamp", "2013-02-01T00:00", pl.Series([datetime(2013, 2, 1)], dtype=pl.Datetime("ns"))),
+        ("timestamp", "2013-02-01T00:00", pl.Series([datetime(2013, 2, 1)], dtype=pl.Datetime("ms", "UTC"))),
+        ("string", "5", pl.Series(["5"], dtype=pl.Categorical)),
+        ("boolean", "TRUE", pl.Series([True])),
+        (None, "5", pl.Series([5], dtype=pl.Int64)),
+    ],
+)
+def test_path_and_file_agree_whatever_the_width(tmp_path, kind, text, values):
+    parquet(tmp_path, f"x={text}/a.parquet", pl.DataFrame({"x": values}))
+    assert len(rows_of(tmp_path, contract(column("x", kind)))) == 1
+
+
+def test_damaged_file_that_has_the_column_of_its_path_is_named(tmp_path):
+    path = put(tmp_path, "x=5/a.parquet", b"")
+    pl.DataFrame({"x": [5] * 1000}).write_parquet(path, statistics=False)
+    path.write_bytes(b"PAR1" + b"\xff" * 40 + path.read_bytes()[44:])
+    message = refusal(tmp_path, contract()).message
+    assert "The file holdout/x=5/a.parquet is no readable Parquet file" in message
 
 
 def test_file_that_agrees_with_its_path_is_read(tmp_path):
