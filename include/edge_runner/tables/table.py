@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from edge_runner.contracts.dtypes import normalised, normalised_dtype
 from edge_runner.contracts.model import FILE, Column
+from edge_runner.protocol import StepError
 from edge_runner.tables.files import DataFile
 
 READ_ERRORS = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
@@ -140,7 +142,21 @@ def read_schema(file: DataFile, path: Path) -> dict[str, pl.DataType]:
     try:
         return dict(pl.read_parquet_schema(path))
     except READ_ERRORS:
-        raise file.rejected("is no readable Parquet file") from None
+        raise _unreadable(file, path) from None
+
+
+def _unreadable(file: DataFile, path: Path) -> StepError:
+    """What is wrong with a file; delivered again, a whole one would be as it is."""
+    try:
+        names = pq.read_schema(path).names
+    except (pa.ArrowException, OSError):
+        return file.rejected("is no readable Parquet file")
+    if len(set(names)) < len(names):
+        return file.rejected("names a column twice", "name each column once")
+    return file.rejected(
+        "has a column of a type that cannot be read, such as an interval or a timestamp of an unknown zone",
+        "deliver it with another type",
+    )
 
 
 def unreadable_file(table: Table) -> DataFile | None:

@@ -6,6 +6,8 @@ from datetime import date, datetime
 from decimal import Decimal
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from tests.unit.edge_runner.contracts.documents import column, contract
 from tests.unit.edge_runner.tables.reading import put, rows_of, table_of
@@ -110,6 +112,24 @@ def test_damaged_file_that_has_the_column_of_its_path_is_named(tmp_path):
     path.write_bytes(b"PAR1" + b"\xff" * 40 + path.read_bytes()[44:])
     message = refusal(tmp_path, contract()).message
     assert "The file holdout/x=5/a.parquet is no readable Parquet file" in message
+
+
+@pytest.mark.parametrize(
+    ("names", "other", "words"),
+    [
+        (["x", "x"], pa.array([1]), "names a column twice; name each column once."),
+        (
+            ["x", "canary"],
+            pa.array([1], type=pa.timestamp("us", "Nowhere/Canary")),
+            "has a column of a type that cannot be read, such as an interval or a timestamp of an unknown "
+            "zone; deliver it with another type.",
+        ),
+    ],
+)
+def test_whole_file_whose_columns_cannot_be_read_is_told_from_a_damaged_one(tmp_path, names, other, words):
+    table = pa.Table.from_arrays([pa.array([1]), other], names=names)
+    pq.write_table(table, put(tmp_path, "a.parquet", b""))
+    assert refusal(tmp_path, contract()).message == f"The file holdout/a.parquet {words}"
 
 
 def test_file_that_agrees_with_its_path_is_read(tmp_path):
