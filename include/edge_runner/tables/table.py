@@ -140,7 +140,7 @@ def read_schema(file: DataFile, path: Path) -> dict[str, pl.DataType]:
         StepError: kind `DataRejected`, naming the file.
     """
     try:
-        return dict(pl.read_parquet_schema(path))
+        return dict(pl.scan_parquet(path, glob=False, hive_partitioning=False).collect_schema())
     except READ_ERRORS:
         raise _unreadable(file, path) from None
 

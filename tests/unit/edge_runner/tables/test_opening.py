@@ -132,6 +132,14 @@ def test_whole_file_whose_columns_cannot_be_read_is_told_from_a_damaged_one(tmp_
     assert refusal(tmp_path, contract()).message == f"The file holdout/a.parquet {words}"
 
 
+def test_file_whose_name_looks_like_a_pattern_is_read_and_no_other_in_its_place(tmp_path):
+    parquet(tmp_path, "[x].parquet", pl.DataFrame({"x": [1]}))
+    parquet(tmp_path, "a*.parquet", pl.DataFrame({"x": [2]}))
+    parquet(tmp_path, "a!.parquet", pl.DataFrame({"x": ["text"]}))
+    message = refusal(tmp_path, contract()).message
+    assert "the file holdout/a!.parquet has column 'x' as String, expected integer; deliver" in message
+
+
 def test_file_that_agrees_with_its_path_is_read(tmp_path):
     parquet(tmp_path, "day=2013-02-01/a.parquet", pl.DataFrame({"x": [1], "day": [date(2013, 2, 1)]}))
     assert rows_of(tmp_path, DAY) == [(1, date(2013, 2, 1))]
