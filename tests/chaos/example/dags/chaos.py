@@ -84,7 +84,9 @@ def chaos_dag(line: dict[str, Any]) -> DAG:
         )
         snapshot = SnapshotDataOperator(task_id="snapshot_data", window_days=WINDOW_DAYS, **registry)
         stage = StageDataOperator(task_id="stage_data", snapshot=snapshot.output, **registry)
-        validate = ValidateDataOperator(task_id="validate_data", snapshot=snapshot.output, **registry)
+        validate = ValidateDataOperator(
+            task_id="validate_data", snapshot=snapshot.output, **registry, **mlflow
+        )
         train = TrainModelOperator(
             task_id="train_model",
             snapshot=snapshot.output,
@@ -93,6 +95,7 @@ def chaos_dag(line: dict[str, Any]) -> DAG:
             deferrable=True,
             execution_timeout=timedelta(seconds=line["training_timeout_s"]),
             **registry,
+            **mlflow,
         )
         evaluate = EvaluateModelOperator(
             task_id="evaluate_model", snapshot=snapshot.output, training=train.output, **registry
