@@ -22,8 +22,8 @@ R = TypeVar("R")
 def ends_with_a_sentence(method: Callable[P, R]) -> Callable[P, R]:
     """Turn an `EdgeError` into the Airflow exception that fits, with the sentence as its whole message.
 
-    The sentence is also a line of the task's log, above Airflow's own report of the exception; the report
-    of a refusal stands below it.
+    The sentence is also a line of the task's log, right above Airflow's own report of the exception; what
+    else is known stands before it.
     """
 
     @wraps(method)
@@ -32,9 +32,10 @@ def ends_with_a_sentence(method: Callable[P, R]) -> Callable[P, R]:
             return method(*args, **kwargs)
         except EdgeError as error:
             failure = airflow_exception(error)
-            LOG.error("%s", failure)
             if error.details:
-                LOG.error("%s", json.dumps(error.details, indent=2))
+                LOG.info("%s", json.dumps(error.details, indent=2))
+            is_wanted = isinstance(failure, AirflowSkipException)
+            LOG.log(logging.INFO if is_wanted else logging.ERROR, "%s", failure)
             raise failure from None
 
     return wrapper

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from edge_runner.contracts.model import Metric, Rule
-from edge_runner.sentences import first_few
+from edge_runner.sentences import first_few, number_of
 
 VALUELESS = frozenset({Metric.SQL, Metric.AGE})
 """What these measure may be a value of a row (`select max(name)`), so only whether it is allowed is told."""
@@ -64,7 +64,8 @@ class Outcome:
 
     def sentence(self) -> str:
         """The outcome of a broken rule as part of a sentence."""
-        where = f" of column {', '.join(self.rule.columns)}" if self.rule.columns else ""
+        columns = self.rule.columns
+        where = f" of column{'s' * (len(columns) > 1)} {', '.join(columns)}" if columns else ""
         match self.rule.metric:
             case Metric.SQL:
                 return f"{self.rule.name}{where} gives a value that is not allowed, {self.rule.limit}"
@@ -73,11 +74,13 @@ class Outcome:
             case Metric.TEXT:
                 return f"{self.rule.name}{where} is written for people and not checked"
             case Metric.WRONG_TYPE:
-                return f"column {self.rule.columns[0]} has {self.counted} cells that are no {self._expected}"
-        unit = "percent of rows" if self.rule.limit.in_percent else "rows"
+                cells = number_of(self.counted, "cell that is", "cells that are")
+                return f"column {columns[0]} has {cells} no {self._expected}"
         counts = "counts" if self.rule.metric is Metric.ROWS else "is broken by"
-        amount = f"{self.measured:.4g}" if self.rule.limit.in_percent else self.counted
-        return f"{self._title}{where} {counts} {amount} {unit}, {self.rule.limit}"
+        amount = number_of(self.counted, "row", "rows")
+        if self.rule.limit.in_percent:
+            amount = f"{self.measured:.4g} percent of rows"
+        return f"{self._title}{where} {counts} {amount}, {self.rule.limit}"
 
     @property
     def _title(self) -> str:

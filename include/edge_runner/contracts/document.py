@@ -6,7 +6,7 @@ misspelt rule would never be checked; here every key must be one of the standard
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -15,6 +15,7 @@ import yaml
 from open_data_contract_standard.model import OpenDataContractStandard, SchemaObject, SchemaProperty
 
 from edge_runner.protocol import StepError
+from edge_runner.sentences import first_clauses, first_few
 
 SUPPORTED_MAJOR = "v3."
 UNSUPPORTED_OF_OBJECT = ("relationships",)
@@ -24,7 +25,7 @@ FILES = "files"
 
 
 def invalid(
-    what: str, remedy: str = "remove it, or write it as a rule that is supported (docs)"
+    what: str, remedy: str = "remove it, or write it as a rule that docs/contracts.md has"
 ) -> StepError:
     """The error for a contract that asks for what cannot be checked."""
     return StepError("ContractInvalid", f"The data contract cannot be checked: {what}; {remedy}.")
@@ -80,11 +81,12 @@ def _parse(text: str) -> OpenDataContractStandard:
     try:
         contract = OpenDataContractStandard.model_validate(document, strict=True)
     except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise invalid(f"{place}: {first['msg']}", "correct it there") from error
-    for key in unknown_keys(document, contract.model_dump(by_alias=True, exclude_unset=True), ""):
-        raise invalid(f"{key} is no key of the standard", "correct its spelling or remove it")
+        found = [f"{shown_place(document, one['loc'])}: {one['msg']}" for one in error.errors()]
+        raise invalid(first_clauses(found), "correct it there") from error
+    unknown = list(unknown_keys(document, contract.model_dump(by_alias=True, exclude_unset=True), ""))
+    if unknown:
+        what = "is no key" if len(unknown) == 1 else "are no keys"
+        raise invalid(f"{first_few(unknown)} {what} of the standard", "correct its spelling or remove it")
     return contract
 
 
@@ -119,7 +121,23 @@ def unknown_keys(raw: Any, known: Any, place: str) -> Iterator[str]:
                 yield f"{place}{key}"
     elif isinstance(raw, list) and isinstance(known, list):
         for number, (value, understood) in enumerate(zip(raw, known, strict=True)):
-            yield from unknown_keys(value, understood, f"{place}{number}.")
+            yield from unknown_keys(value, understood, f"{place}{shown_item(value, number)}.")
+
+
+def shown_place(document: Any, path: Iterable[int | str]) -> str:
+    """Where something stands in a document, its items by their names: `schema.flights.properties.dest`."""
+    shown: list[str] = []
+    part = document
+    for step in path:
+        is_there = isinstance(part, list | dict) and (isinstance(part, dict) or step in range(len(part)))
+        part = (part.get(step) if isinstance(part, dict) else part[step]) if is_there else None
+        shown.append(shown_item(part, step) if isinstance(step, int) else step)
+    return ".".join(shown)
+
+
+def shown_item(item: Any, number: int) -> str:
+    """An item of a list by its name, or by its number when it has none."""
+    return str((isinstance(item, dict) and item.get("name")) or number)
 
 
 def _check_property(column: SchemaProperty) -> None:

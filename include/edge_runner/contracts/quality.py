@@ -70,7 +70,8 @@ def column_quality(quality: DataQuality, column: SchemaProperty, table: SchemaOb
     elif metric == "invalidValues" and given == {"pattern"} and column.logicalType == "string":
         counted = Metric.NOT_MATCHING, _pattern(arguments["pattern"], where)
     else:
-        raise invalid(f"the metric {metric!r} of {where} with arguments {sorted(given)} is not supported")
+        with_them = f" with the arguments {', '.join(sorted(given))}" if given else ""
+        raise invalid(f"the metric {metric!r} of {where}{with_them} is not supported")
     yield from _rules(quality, where, counted[0], name, counted[1])
 
 

@@ -31,6 +31,7 @@ from edge_runner.tables.media_files import table_of_files
 from edge_runner.tables.opening import open_table
 from edge_runner.tables.table import READ_ERRORS, Table, unreadable_file
 
+AFTERWARDS = "Data that is delivered again is seen once the run is cleared from snapshot_data, which pins it."
 SCRATCH_NAME = "scratch"
 
 
@@ -64,10 +65,11 @@ def run(request: Mapping[str, Any], secrets: Mapping[str, str], dirs: Dirs) -> d
     try:
         report = look(contract, request, dirs, findings)
     except StepError as refusal:
-        if refusal.kind == "DataRejected":
-            findings.rejection = refusal.message
-            refusal.details |= write_record(request, contract.digest, findings, dirs.job)
-        raise
+        if refusal.kind != "DataRejected":
+            raise
+        findings.rejection = f"{refusal.message} {AFTERWARDS}"
+        details = refusal.details | write_record(request, contract.digest, findings, dirs.job)
+        raise StepError(refusal.kind, findings.rejection, details) from None
     return report | write_record(request, contract.digest, findings, dirs.job)
 
 
@@ -155,11 +157,12 @@ def require_kept(outcomes: list[Outcome], partition: str, volume: str, report: d
             as details.
     """
     broken = [outcome for outcome in outcomes if outcome.verdict == "failed"]
+    broken.sort(key=lambda outcome: -outcome.failed_rows)
     if broken:
         told = first_clauses([outcome.sentence() for outcome in broken])
         raise StepError(
             "DataRejected",
-            f"The data of partition {partition} and its window breaks the contract: {told}"
+            f"The data of partition {partition} and its window break the contract: {told}"
             f"{_place(broken, volume)}; deliver corrected data, or change the contract.",
             report,
         )

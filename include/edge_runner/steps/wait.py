@@ -5,12 +5,16 @@ Ages are measured on the store's clock, so a wrong clock on the site cannot make
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Any
 
 from edge_runner.blobs.access import StoreAccess
@@ -18,6 +22,9 @@ from edge_runner.blobs.store import BlobStore
 from edge_runner.protocol import Dirs, StepError
 from edge_runner.selection import Selection
 from edge_runner.sentences import first_few
+
+CONTRACT_CHECK = "edge_runner.check_contract"
+OWN_CODE = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
@@ -66,12 +73,35 @@ def run(request: Mapping[str, Any], secrets: Mapping[str, str], dirs: Dirs) -> d
         `blobs` and `size_bytes` of what arrived.
 
     Raises:
-        StepError: kind `PartitionEmpty` or `PartitionSkipped`, when the time is over; `StoreUnavailable`;
-            `StoreRefused`.
+        StepError: kind `ContractInvalid`, before anything is waited for; `PartitionEmpty` or
+            `PartitionSkipped`, when the time is over; `StoreUnavailable`; `StoreRefused`.
     """
+    require_contract(request["contract"])
     with closing(BlobStore(StoreAccess.of(request, secrets, dirs))) as store:
         arrival = wait_until_ready(store, request, Clock())
     return {"blobs": arrival.blobs, "size_bytes": arrival.size_bytes}
+
+
+def require_contract(text: str) -> None:
+    """Make sure that the data, once they are there, can be held against their contract.
+
+    In a process of its own, for the libraries that it takes would stay in memory for the whole wait.
+
+    Raises:
+        StepError: kind `ContractInvalid`.
+    """
+    done = subprocess.run(
+        [sys.executable, "-B", "-m", CONTRACT_CHECK, "-"],
+        env=os.environ | {"PYTHONPATH": str(OWN_CODE)},
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode == 1 and done.stdout:
+        raise StepError("ContractInvalid", done.stdout.strip())
+    if done.returncode != 0:
+        raise RuntimeError(f"the check of the contract ended with {done.returncode}: {done.stderr[-500:]}")
 
 
 def wait_until_ready(store: BlobStore, request: Mapping[str, Any], clock: Clock) -> Arrival:

@@ -9,10 +9,12 @@ import pyarrow as pa
 from pyarrow import csv
 
 from edge_runner.protocol import StepError
+from edge_runner.sentences import number_of
 from edge_runner.tables.blocks import BlockStream, blocks
 from edge_runner.tables.files import DataFile
 from edge_runner.tables.quotes import strictly_quoted
 
+OTHER_SEPARATORS = frozenset(";\t|")
 BLOCK_BYTES = 4 * 2**20
 
 
@@ -73,6 +75,9 @@ def _header(file: DataFile, wanted: frozenset[str]) -> list[str]:
         if names.count(name) > 1:
             shown = f"the column {name!r}" if name in wanted else "a column that the contract does not name"
             raise file.rejected(f"has {shown} {names.count(name)} times", "name each column once")
+    if len(names) == 1 and names[0] not in wanted:
+        for sign in OTHER_SEPARATORS & set(names[0]):
+            raise file.rejected(f"has one column, with {sign!r} in its name", "separate cells by commas")
     return names
 
 
@@ -88,6 +93,6 @@ def _unreadable(file: DataFile, ragged: list[csv.InvalidRow]) -> StepError:
         return file.rejected("is no readable CSV file")
     row = ragged[0]
     return file.rejected(
-        f"has {row.actual_columns} cells in row {row.number}, "
+        f"has {number_of(row.actual_columns, 'cell', 'cells')} in row {row.number}, "
         f"expected {row.expected_columns} as in its header"
     )

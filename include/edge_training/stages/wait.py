@@ -38,6 +38,7 @@ def job(
         "poll_s": poll_s,
         "time_limit_s": time_limit_s,
         "on_time_limit": on_time_limit,
+        "contract": run.project.contract_text(),
     }
     key = step_key("wait", attempt=run.owner.attempt)
     return storage_job(run, "wait", key, request, "l", time_limit_s)

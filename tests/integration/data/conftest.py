@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from azure.storage.blob import ContainerClient, ContentSettings
+from tests.unit.edge_runner.contracts.documents import column, contract
 
 from edge_runner.blobs.renewal import place
 from edge_runner.protocol import Dirs
@@ -93,6 +94,7 @@ class Box:
             poll_s=0.2,
             time_limit_s=time_limit_s,
             on_time_limit=on_time_limit,
+            contract=contract(column("x")),
             **self.of_project(),
         )
         return wait.run(request, self.secrets(), self.dirs)

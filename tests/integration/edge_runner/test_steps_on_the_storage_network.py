@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from tests.jobs import OWNER, Said
 from tests.real_host import real_host
@@ -17,12 +15,13 @@ from edge_training.site import BlobStore, Site
 from edge_training.stages import wait
 from edge_training.watching import START, follow
 from local_site import SiteInfo
+from local_site.settings import Settings
 
 PARTITION = "2013-02-01"
 
 
 @pytest.fixture
-def run(site: SiteInfo) -> PipelineRun:
+def run(site: SiteInfo, site_settings: Settings) -> PipelineRun:
     """A run on the example's data, which is there."""
     store = BlobStore(
         site.blob_endpoint,
@@ -31,7 +30,8 @@ def run(site: SiteInfo) -> PipelineRun:
         ca_pem=site.ca_file.read_text(),
         forward_address=site.blob_forward_address,
     )
-    project = ModelProject("names", Path(), site.blob_container, "flights/date={partition}/", ready=Ready())
+    folder = site_settings.root / "include" / "flight_delay"
+    project = ModelProject("names", folder, site.blob_container, "flights/date={partition}/", ready=Ready())
     return PipelineRun(Site("edge_site", store), project, PARTITION, site.training_image, OWNER)
 
 

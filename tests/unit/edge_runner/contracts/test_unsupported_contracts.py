@@ -19,12 +19,12 @@ UNSUPPORTED = {
     "another kind": (contract(kind="DataProduct"), "no ODCS document"),
     "version 2": (contract(apiVersion="v2.2.2"), "apiVersion is v2.2.2, expected v3"),
     "unknown key at the top": (contract(shema=[]), "shema"),
-    "misspelt key of a column": (contract(column(requird=True)), "schema.0.properties.0.requird is no key"),
+    "misspelt key of a column": (contract(column(requird=True)), "schema.t.properties.x.requird is no key"),
     "misspelt key of a rule": (
         on_x({"metric": "nullValues", "mustBe": 0, "severty": "info"}),
         "severty is no key",
     ),
-    "value of the wrong type": (contract(column(required="maybe")), "schema.0.properties.0.required"),
+    "value of the wrong type": (contract(column(required="maybe")), "schema.t.properties.x.required"),
     "required item": (
         contract(column("x", "array", items={"logicalType": "string", "required": True})),
         "required within the items of column 'x'",
@@ -199,7 +199,7 @@ UNSUPPORTED = {
     "no metric": (on_x({"mustBe": 0}), "has no metric"),
     "unknown argument": (
         on_x({"metric": "nullValues", "arguments": {"a": 1}, "mustBe": 0}),
-        "with arguments ['a']",
+        "with the arguments a",
     ),
     "custom": (on_x({"type": "custom", "engine": "soda", "implementation": "x"}), "has type 'custom'"),
     "schedule": (

@@ -84,7 +84,7 @@ def test_markers_of_hive_and_spark_are_no_data(dirs):
 
 ROWS = b"x,y\n1,a\n2,b\n"
 BAD_FILES = {
-    "ragged": ("b.csv", b"x,y\n1,a\n2\n", "has 1 cells in row 3, expected 2"),
+    "ragged": ("b.csv", b"x,y\n1,a\n2\n", "has 1 cell in row 3, expected 2"),
     "gzip that ends early": ("b.csv.gz", gzip.compress(ROWS)[:-5], "is no whole gzip file"),
     "cut JSON lines": ("b.jsonl", b'{"x": 1}\n{"x": 2, "y"', "has a line that is no JSON object (line 2)"),
     "another schema": ("b.csv", b"a,b\n1,2\n", "has no column 'x'"),

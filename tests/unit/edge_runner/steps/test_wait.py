@@ -8,10 +8,12 @@ from email.utils import format_datetime
 import pytest
 from tests.standins.blob_server import scripted_server
 from tests.unit.edge_runner.blobs.test_store import listing, store_on
+from tests.unit.edge_runner.contracts.documents import column, contract
 
 from edge_runner.blobs.listing import ListedBlob, Page
-from edge_runner.protocol import StepError
-from edge_runner.steps.wait import Clock, look, wait_until_ready
+from edge_runner.protocol import Dirs, StepError
+from edge_runner.steps import wait
+from edge_runner.steps.wait import Clock, look, require_contract, run, wait_until_ready
 
 NOON = datetime(2013, 2, 1, 12, 0, tzinfo=UTC)
 REQUEST = {
@@ -197,3 +199,22 @@ def test_all_looks_of_a_wait_go_through_one_connection():
         clock = Clock(lambda: 0.0, lambda _: None)
         assert wait_until_ready(store_on(server), request, clock).blobs == 2
     assert (len(server.requests), server.connections) == (4, 1)
+
+
+def test_a_contract_that_cannot_be_checked_is_told_before_anything_is_waited_for(tmp_path):
+    misspelt = contract(column("x", requird=True))
+    with pytest.raises(
+        StepError, match=r"schema\.t\.properties\.x\.requird is no key of the standard"
+    ) as caught:
+        run({"contract": misspelt}, {}, Dirs(job=tmp_path))
+    assert caught.value.kind == "ContractInvalid"
+
+
+def test_a_contract_that_can_be_checked_keeps_nobody():
+    require_contract(contract(column("x")))
+
+
+def test_a_check_that_dies_is_no_verdict(monkeypatch):
+    monkeypatch.setattr(wait, "CONTRACT_CHECK", "edge_runner.no_such_module")
+    with pytest.raises(RuntimeError, match="No module named"):
+        require_contract(contract(column("x")))

@@ -16,7 +16,7 @@ BAD = {
         "empty": (b"", "is empty"),
         "too few cells": (
             f"x,y\n1,a\n{CANARY}\n".encode(),
-            "has 1 cells in row 3, expected 2 as in its header",
+            "has 1 cell in row 3, expected 2 as in its header",
         ),
         "too many cells": (f"x,y\n1,a\n2,b,{CANARY}\n".encode(), "has 3 cells in row 3, expected 2"),
         "open quote": (f'x,y\n1,"{CANARY}\n2,b\n'.encode(), "opens a quote that is never closed"),
@@ -32,7 +32,8 @@ BAD = {
             f"{CANARY},{CANARY}\n1,a\n".encode(),
             "has a column that the contract does not name 2 times",
         ),
-        "no such column": (b"x;y\n1;a\n", "has no column 'x'"),
+        "no such column": (b"z,y\n1,a\n", "has no column 'x'"),
+        "another separator": (b"x;y\n1;a\n", "has one column, with ';' in its name; separate cells by"),
     },
     "jsonl": {
         "empty": (b"", "is empty"),

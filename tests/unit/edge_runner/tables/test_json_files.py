@@ -79,7 +79,7 @@ def test_column_without_a_type_is_text_in_json_lines_and_the_sentence_says_so(tm
     table = table_of(tmp_path, text)
     request = {"contract": text, "partition": "2013-02-01"}
     (outcome,) = check(compile_contract(text), table, request, tmp_path).outcomes
-    assert outcome.sentence() == "column x has 1 cells that are no string (holdout/a.jsonl: 1)"
+    assert outcome.sentence() == "column x has 1 cell that is no string (holdout/a.jsonl: 1)"
 
 
 @pytest.mark.parametrize(
