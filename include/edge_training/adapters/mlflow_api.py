@@ -83,7 +83,7 @@ class MlflowApi:
         change = next(election)
         while True:
             if isinstance(change, Make):
-                await self._make_run(experiment_id, of_training(training_key).run_name, tags)
+                await self._make_run(experiment_id, of_training(training_key, tags).run_name, tags)
             elif isinstance(change, FillIn):
                 await self._fill_in(change)
             try:

@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
     from mlflow.entities.model_registry import ModelVersion as MlflowVersion
 
-CREATION_LIMIT_S = 60
 PARAMS_PER_BATCH = 100
 _ABSENT = -1
 
@@ -198,7 +197,7 @@ class _Registering:
             run_id=run.info.run_id,
             tags=dict(tags),
             description=self._registration.description,
-            await_creation_for=CREATION_LIMIT_S,
+            await_creation_for=0,  # what is there counts by its tags, not by the server's word
         )
 
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from edge_training.adapters.mlflow_session import unless_existing, unless_written
@@ -148,14 +149,15 @@ class RunIdentity:
         return f"tags.{self.tag} = {quoted(self.value)}"
 
 
-def of_training(training_key: str) -> RunIdentity:
-    """What a training's run is known by."""
-    return RunIdentity(TRAINING_KEY_TAG, training_key, training_key[:_RUN_NAME_LENGTH])
+def of_training(training_key: str, tags: Mapping[str, str] = MappingProxyType({})) -> RunIdentity:
+    """What a training's run is known by; people see its partition, if the tags tell it."""
+    name = f"train {tags['partition']}" if "partition" in tags else training_key[:_RUN_NAME_LENGTH]
+    return RunIdentity(TRAINING_KEY_TAG, training_key, name)
 
 
 def training_run(client: MlflowClient, model_name: str, training_key: str, tags: Mapping[str, str]) -> Run:
     """The one run of a training, see `one_run`."""
-    return one_run(client, model_name, of_training(training_key), tags)
+    return one_run(client, model_name, of_training(training_key, tags), tags)
 
 
 def one_run(client: MlflowClient, model_name: str, identity: RunIdentity, tags: Mapping[str, str]) -> Run:
