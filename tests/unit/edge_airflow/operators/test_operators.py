@@ -31,6 +31,7 @@ IMAGE = f"host/edge/training@sha256:{'1' * 64}"
 def model(tmp_path) -> ModelProject:
     """A project with a training script."""
     (tmp_path / "train.py").write_text("pass")
+    (tmp_path / "contract.yaml").write_text("kind: DataContract")
     return ModelProject(name="delay", folder=tmp_path, container="data", prefix="date={partition}/")
 
 
