@@ -18,7 +18,10 @@ def parse(key: str | None) -> date:
         BadRequest: There is no key, or it is no day.
     """
     if not key:
-        raise BadRequest(f"This run has no partition key; trigger it again with one, e.g. {EXAMPLE}.")
+        raise BadRequest(
+            f"This run has no partition key; trigger it again with one, e.g. {EXAMPLE} (under Advanced "
+            "Options of the trigger form, or as partition_key over REST)."
+        )
     try:
         day = date.fromisoformat(key)
     except ValueError:

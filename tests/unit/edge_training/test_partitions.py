@@ -12,7 +12,9 @@ from edge_training.partitions import MAX_WINDOW_DAYS, Window, parse
 
 @pytest.mark.parametrize("key", [None, ""])
 def test_a_run_without_a_key_is_told_to_have_one(key):
-    with pytest.raises(BadRequest, match="has no partition key; trigger it again with one"):
+    with pytest.raises(
+        BadRequest, match=r"has no partition key; trigger it again with one, .*under Advanced Options"
+    ):
         parse(key)
 
 

@@ -69,7 +69,7 @@ def same_name_twice() -> list[dict]:
 @pytest.mark.parametrize(
     ("key", "sentence"),
     [
-        (None, "BadRequest: This run has no partition key; trigger it again with one, e.g. 2013-02-01."),
+        (None, "BadRequest: This run has no partition key; trigger it again with one, e.g. 2013-02-01 "),
         ("yesterday", "BadRequest: The partition key 'yesterday' is no day; trigger the run again with one"),
     ],
 )
