@@ -85,7 +85,7 @@ class AirflowApi:
         return self._call("GET", path)["value"]
 
     def links(self, dag_id: str, run_id: str, task_id: str) -> dict[str, str | None]:
-        """Where the buttons on a task's page lead, by what is written on them."""
+        """Where the extra links of a task lead, by their names."""
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/links"
         return dict(self._call("GET", path)["extra_links"])
 

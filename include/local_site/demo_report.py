@@ -69,6 +69,14 @@ def partition(api: AirflowApi, info: SiteInfo, dag_id: str, run: Mapping[str, An
     }
 
 
+def runs_page(report_url: str) -> str:
+    """The page of an experiment's runs, from the address of something in one of them; MLflow's own start page
+    shows none.
+    """
+    before, runs, _ = report_url.partition("/runs/")
+    return f"{before}{runs.rstrip('/')}"
+
+
 def version_tags(info: SiteInfo, name: str, version: str) -> dict[str, str]:
     """A model version's tags, as the model registry has them."""
     response = httpx.get(
@@ -109,8 +117,10 @@ def show(console: Console, report: Mapping[str, Any], info: SiteInfo) -> None:
     )
     console.print(f"Airflow    {info.airflow_url}")
     console.print(f"           user {info.airflow_user}, password {info.airflow_password}")
-    console.print(f"MLflow     {info.mlflow_url}")
-    console.print(f"Data       {report['partitions'][-1]['data_report']}", soft_wrap=True)
+    newest = report["partitions"][-1]
+    console.print(f"MLflow     {runs_page(newest['data_report'])}", soft_wrap=True)
+    console.print(f"           validation report of {newest['partition']}, the check of its data:")
+    console.print(f"           {newest['data_report']}", soft_wrap=True)
     console.print(f"Service    {report['endpoints']['service']}")
     console.print(f"Registry   https://{info.registry}   user {info.registry_user}")
     console.print(f"Blobs      {info.blob_host_endpoint}")
