@@ -278,9 +278,10 @@ def down(settings: Settings) -> list[str]:
 def _end_everything(layout: Layout, settings: Settings) -> list[str]:
     """The database last: PostgreSQL waits for its clients."""
     supervisor = Supervisor(layout)
-    names = [name for name in supervisor.names() if name not in docker_engine.ENGINE_PROCESSES]
+    names = supervisor.names()
+    apart = {*docker_engine.ENGINE_PROCESSES, metadata_database.NAME}
     with ThreadPoolExecutor() as pool:
-        ended = [pool.submit(supervisor.stop, name) for name in names if name != metadata_database.NAME]
+        ended = [pool.submit(supervisor.stop, name) for name in names if name not in apart]
         ended.append(pool.submit(docker_engine.stop, layout, settings, supervisor))
     for future in ended:
         future.result()

@@ -1,14 +1,17 @@
-"""In which order a site starts."""
+"""In which order a site starts, and what is told when it stops."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
-from local_site import airflow
+from local_site import airflow, docker_engine
+from local_site.processes import ProcessSpec, Supervisor
 from local_site.settings import Settings
-from local_site.site import Site
+from local_site.site import Site, down, layout_of
 from local_site.steps import Step
 
 SETTINGS = Settings.from_environment({})
@@ -36,3 +39,20 @@ def test_airflow_does_not_wait_for_what_takes_minutes(steps):
 
 def test_the_images_are_told_when_they_are_pushed(steps):
     assert before(steps, "Airflow's variables") >= {"serving runtime pushed", "training runtime pushed"}
+
+
+def test_whoever_stops_a_site_is_told_of_its_engine_too(tmp_path, monkeypatch):
+    def stop(layout, settings, supervisor):  # without its bridges, which are the machine's
+        for name in docker_engine.ENGINE_PROCESSES:
+            supervisor.stop(name)
+
+    monkeypatch.setattr(docker_engine, "stop", stop)
+    settings = replace(SETTINGS, state_dir=tmp_path / "state", cache_dir=tmp_path / "cache")
+    supervisor = Supervisor(layout_of(settings))
+    settings.state_dir.mkdir()
+    for name in ("containerd", "dockerd", "mlflow"):
+        supervisor.ensure(
+            ProcessSpec(name, [sys.executable, "-c", "import time; time.sleep(60)"], lambda: True)
+        )
+    assert sorted(down(settings)) == ["containerd", "dockerd", "mlflow"]
+    assert supervisor.names() == []
