@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import polars as pl
+import polars.selectors as cs
 
 from edge_runner.checks.outcomes import WITHOUT_ROWS, Outcome
 from edge_runner.checks.predicates import broken
@@ -21,7 +22,8 @@ NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9]+")
 
 
 def keep_failing_rows(outcomes: Iterable[Outcome], table: Table, job: Path, scratch: Path) -> list[Outcome]:
-    """Write up to `KEPT_ROWS` rows for each failed rule about rows, with the file they are from.
+    """Write up to `KEPT_ROWS` rows for each failed rule about rows, with the file they are from; timestamps
+    are in UTC.
 
     Args:
         outcomes: What became of the rules.
@@ -57,7 +59,10 @@ def _rows(outcome: Outcome, table: Table, scratch: Path) -> pl.DataFrame:
     else:
         rows = frame.filter(broken(rule, table.schema)).head(KEPT_ROWS)
     shown = {str(path): file.shown for part in table.parts for path, file in part.files.items()}
-    return rows.collect(engine="streaming").with_columns(pl.col(FILE).replace(shown))
+    return rows.collect(engine="streaming").with_columns(
+        pl.col(FILE).replace(shown),
+        cs.datetime(time_zone=None).dt.replace_time_zone("UTC"),  # a table's timestamps are in UTC, unsaid
+    )
 
 
 def _slug(outcome: Outcome) -> str:

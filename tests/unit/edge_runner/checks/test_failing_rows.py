@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import polars as pl
 import pytest
 from tests.unit.edge_runner.checks.tables import PARTITION, opened
@@ -27,6 +29,21 @@ def test_rows_of_a_broken_rule_are_kept_with_their_file(tmp_path):
         (5, "b", "holdout/0.parquet"),
         (7, "c", "holdout/1.parquet"),
     ]
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", None])
+@pytest.mark.parametrize("asked", [{"required": True}, {"unique": True}])
+def test_timestamps_of_kept_rows_say_that_they_are_in_utc(tmp_path, zone, asked):
+    hour = datetime(2013, 2, 1, 12, tzinfo=UTC)
+    local = pl.Series([hour, hour], dtype=pl.Datetime("us", "UTC"))
+    at = local.dt.convert_time_zone(zone) if zone else local.dt.replace_time_zone(None)
+    frame = pl.DataFrame(
+        {"x": pl.Series([None, None] if "required" in asked else [1, 1], dtype=pl.Int64), "at": at}
+    )
+    (outcome, *_) = kept(tmp_path, contract(column("x", **asked), column("at", "timestamp")), frame)
+    found = pl.read_parquet(tmp_path / outcome.rows_file)["at"]
+    assert found.dtype == pl.Datetime("us", "UTC")
+    assert found.to_list() == [hour, hour]
 
 
 def test_rows_of_a_repeated_key_stand_beside_each_other(tmp_path):
