@@ -10,8 +10,9 @@ from edge_runner.contracts.document import column_name, parse_document
 from edge_runner.listing import PAGE_NAME, PROFILE_NAME, REPORT_NAME, listing_of
 from edge_runner.profiles.drift import MEASURES, ColumnDrift
 from edge_runner.profiles.measure import Measured
-from edge_runner.profiles.page import page
+from edge_runner.profiles.page import SPLIT_NAMES, page
 from edge_runner.profiles.report import (
+    NO_REFERENCE,
     Findings,
     Subject,
     compare_splits,
@@ -37,11 +38,14 @@ def compare_with_champion(
 ) -> tuple[dict[str, list[ColumnDrift]], str | None]:
     """Compare each split with the request's `reference_profile` by its `drift` thresholds.
 
+    Where there is no profile, `reference_lack` says why.
+
     Returns:
         Drift per split, and why there is none.
     """
-    drift, note = compare_splits(columns, request.get("reference_profile"), request.get("drift") or {})
-    print(f"drift: not compared, {note}" if note else _summary(worst_drift(drift)), flush=True)
+    lack = request.get("reference_lack") or NO_REFERENCE
+    drift, note = compare_splits(columns, request.get("reference_profile"), request.get("drift") or {}, lack)
+    print(f"drift: not compared, {note}" if note else _summary(drift), flush=True)
     return drift, note
 
 
@@ -51,7 +55,7 @@ def require_near(partition: str, drift: Mapping[str, Sequence[ColumnDrift]], rep
     Raises:
         StepError: kind `DataRejected`, naming the first columns, with the report as details.
     """
-    moved = [_sentence(name, one) for name, one in worst_drift(drift).items() if one["verdict"] == "stop"]
+    moved = _clauses(drift, "stop")
     if moved:
         raise StepError(
             "DataRejected",
@@ -100,15 +104,20 @@ def write_record(
     }
 
 
-def _summary(drift: Mapping[str, Mapping[str, Any]]) -> str:
+def _summary(drift: Mapping[str, Sequence[ColumnDrift]]) -> str:
     """How many columns were compared, and a line for each that is warned of."""
-    compared = sum(one["status"] == "compared" for one in drift.values())
-    warned = [_sentence(name, one) for name, one in drift.items() if one["verdict"] == "warn"]
-    return "\n".join(
-        [f"drift: {compared} of {len(drift)} columns compared", *(f"warning: {one}" for one in warned)]
-    )
+    columns = worst_drift(drift)
+    compared = sum(one["status"] == "compared" for one in columns.values())
+    warnings = [f"warning: {clause}" for clause in _clauses(drift, "warn")]
+    return "\n".join([f"drift: {compared} of {len(columns)} columns compared", *warnings])
 
 
-def _sentence(column: str, drift: Mapping[str, Any]) -> str:
-    measured = " and ".join(f"{name.upper()} {drift[name]:.3g}" for name in MEASURES)
-    return f"column {column} has {measured}"
+def _clauses(drift: Mapping[str, Sequence[ColumnDrift]], verdict: str) -> list[str]:
+    """For each column with a verdict, in which split it has moved and how far."""
+    return [
+        f"column {one.column} of the {SPLIT_NAMES[split]} has "
+        + " and ".join(f"{measure.upper()} {getattr(one, measure):.3g}" for measure in MEASURES)
+        for split in SPLIT_NAMES
+        for one in drift.get(split, ())
+        if one.verdict == verdict
+    ]

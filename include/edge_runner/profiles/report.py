@@ -16,6 +16,7 @@ from edge_runner.profiles.measure import Measured
 from edge_runner.profiles.profile import PROFILE_VERSION, protected
 
 REPORT_VERSION = 1
+NO_REFERENCE = "there is no profile to compare with"
 
 
 @dataclass(frozen=True)
@@ -69,15 +70,24 @@ def make_profile(subject: Subject, columns: Mapping[str, Sequence[Measured]]) ->
 
 
 def compare_splits(
-    columns: Mapping[str, Sequence[Measured]], reference: object, thresholds: Mapping[str, Any]
+    columns: Mapping[str, Sequence[Measured]],
+    reference: object,
+    thresholds: Mapping[str, Any],
+    lack: str = NO_REFERENCE,
 ) -> tuple[dict[str, list[ColumnDrift]], str | None]:
     """Compare each split with the training split of a reference profile.
+
+    Args:
+        columns: What was measured, per split.
+        reference: The profile; None where there is none.
+        thresholds: As `drift.compare` takes them.
+        lack: Why there is no profile.
 
     Returns:
         Drift per split, and why there is none.
     """
     if reference is None:
-        return {}, "there is no champion yet, or it has no profile"
+        return {}, lack
     version = reference.get("version") if isinstance(reference, Mapping) else None
     if not isinstance(reference, Mapping) or version != PROFILE_VERSION:
         return {}, f"the champion's profile has version {version}, expected {PROFILE_VERSION}"

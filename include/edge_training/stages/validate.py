@@ -5,6 +5,7 @@ champion was trained on; only aggregates leave.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from edge_runner.listing import PROFILE_NAME
@@ -22,21 +23,35 @@ DEFAULT_LIMITS = Limits(cpus=2.0)
 PROFILE_PATH = f"{FILES_PATH}/{PROFILE_NAME}"
 
 
-def job(run: PipelineRun, data_digest: str, reference: Mapping[str, Any] | None) -> EdgeJob:
+@dataclass(frozen=True)
+class Reference:
+    """What the data is compared with.
+
+    Attributes:
+        profile: Of what the champion was trained on; None where there is none.
+        lack: Why there is none, as part of a sentence; None where there is one.
+    """
+
+    profile: Mapping[str, Any] | None
+    lack: str | None = None
+
+
+def job(run: PipelineRun, data_digest: str, reference: Reference) -> EdgeJob:
     """The job that checks the data; the same data, contract, rules and reference give the same verdict, so it
     runs once.
 
     Args:
         run: The run.
         data_digest: SHA-256 of the manifest.
-        reference: The profile of what the champion was trained on; None where there is none.
+        reference: What the data is compared with.
     """
     request = {
         "contract": run.project.contract_text(),
         "partition": run.partition,
         "model": run.project.name,
         "data_digest": data_digest,
-        "reference_profile": reference,
+        "reference_profile": reference.profile,
+        "reference_lack": reference.lack,
         "drift": run.project.drift.request(),
     }
     key = step_key(
@@ -59,8 +74,8 @@ def job(run: PipelineRun, data_digest: str, reference: Mapping[str, Any] | None)
 
 def reference_of(
     registry: ModelRegistry, champion: ModelVersion | None, say: Callable[[str], object]
-) -> dict[str, Any] | None:
-    """The profile of the data that the champion was trained on.
+) -> Reference:
+    """The profile of the data that the champion was trained on, or why there is none.
 
     Without one no drift is measured, which is said: else no model could follow a champion that was trained by
     another release.
@@ -75,12 +90,12 @@ def reference_of(
     """
     if champion is None:
         say("There is no champion yet: no drift is measured.")
-        return None
+        return Reference(None, "there is no champion yet")
     content = registry.attached(champion, PROFILE_PATH)
     profile = None if content is None else read_document(content)
     if profile is None:
         lack = "no profile" if content is None else f"no profile of version {VERSION}"
         say(f"Version {champion.version}, the champion, has {lack}: no drift is measured.")
-        return None
+        return Reference(None, f"version {champion.version}, the champion, has {lack}")
     say(f"The data is compared with what version {champion.version}, the champion, was trained on.")
-    return profile
+    return Reference(profile)

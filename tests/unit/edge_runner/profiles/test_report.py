@@ -171,7 +171,7 @@ def test_report_names_what_is_suppressed_and_why(splits):
 @pytest.mark.parametrize(
     ("reference", "note"),
     [
-        (None, "no champion"),
+        (None, "no profile to compare with"),
         ({"version": 99}, "version 99, expected 1"),
         ("text", "version None"),
         ({"version": 1}, "damaged"),

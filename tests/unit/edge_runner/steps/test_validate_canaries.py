@@ -125,7 +125,7 @@ def test_data_that_have_drifted_from_a_reference(dirs, capfd):
     reference["splits"]["train"] = reference["splits"]["holdout"]
     said, outcome = told(dirs, capfd, described(), reference_profile=reference, drift={"psi": {"stop": 0.2}})
     assert outcome == "refused"
-    assert "column name has PSI" in said
+    assert "column name of the window has PSI" in said
     assert found_in(said) == set()
 
 

@@ -128,14 +128,17 @@ def test_drift_past_a_warning_is_told_and_ends_nothing(dirs, champion, capsys):
     assert written(dirs, REPORT_NAME)["verdict"] == "warned"
     *_, compared, warned = capsys.readouterr().out.splitlines()
     assert compared == "drift: 1 of 1 columns compared"
-    assert warned.startswith("warning: column x has PSI")
+    assert warned.startswith("warning: column x of the partition has PSI")
 
 
 def test_drift_past_a_stop_rejects_the_data(dirs, champion):
     deliver(dirs, shift=3)
     error = refusal(dirs, reference_profile=champion, drift={"js": {"stop": 0.2}})
     assert error.kind == "DataRejected"
-    assert "have moved too far from what the champion was trained on: column x has PSI" in error.message
+    assert (
+        "have moved too far from what the champion was trained on: column x of the partition has PSI"
+        in error.message
+    )
     assert error.details["drift"]["x"]["verdict"] == "stop"
 
 
@@ -145,10 +148,28 @@ def test_broken_rule_is_told_before_drift(dirs, champion):
     assert "required of column x" in error.message
 
 
-def test_first_run_has_nothing_to_compare_with(dirs, capsys):
+def test_a_window_that_has_moved_is_told_apart_from_its_partition(dirs, champion, capsys):
+    deliver(dirs, shift=3)
+    (dirs.data / "train" / "a.parquet").write_bytes((dirs.data / "holdout" / "a.parquet").read_bytes())
+    run(dirs, reference_profile=champion, drift={"psi": {"warn": 0.1}})
+    *_, partition, window = capsys.readouterr().out.splitlines()
+    assert partition.startswith("warning: column x of the partition has PSI")
+    assert window.startswith("warning: column x of the window has PSI")
+
+
+@pytest.mark.parametrize(
+    ("lack", "said"),
+    [
+        ("version 3, the champion, has no profile", "version 3, the champion, has no profile"),
+        (None, "there is no profile to compare with"),
+    ],
+)
+def test_why_there_is_nothing_to_compare_with_is_told(dirs, capsys, lack, said):
     deliver(dirs)
-    assert run(dirs, reference_profile=None, drift={"psi": {"stop": 0}})["drift"] == {}
-    assert "drift: not compared, there is no champion yet" in capsys.readouterr().out
+    request = {"reference_profile": None, "reference_lack": lack, "drift": {"psi": {"stop": 0}}}
+    assert run(dirs, **request)["drift"] == {}
+    assert f"drift: not compared, {said}" in capsys.readouterr().out
+    assert written(dirs, REPORT_NAME)["drift"]["note"] == said
 
 
 def test_champions_profile_of_another_version_ends_nothing(dirs, champion):

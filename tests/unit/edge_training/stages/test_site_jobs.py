@@ -18,13 +18,14 @@ from edge_training.sas import Grant
 from edge_training.site import BlobStore, Site
 from edge_training.stages import evaluate, probe, snapshot, stage, train, validate, verify, wait
 from edge_training.stages.stage import CachePolicy
+from edge_training.stages.validate import Reference
 
 IMAGE = f"host/edge/training@sha256:{'1' * 64}"
 OTHER_IMAGE = f"host/edge/training@sha256:{'2' * 64}"
 DATA, OTHER_DATA = "d" * 64, "e" * 64
 WINDOW = Window.before("2013-02-01", 2)
 PARAMS = {"max_iter": 60}
-PROFILE = {"version": 1}
+PROFILE = Reference({"version": 1})
 
 
 @pytest.fixture
@@ -169,7 +170,9 @@ def test_a_changed_contract_is_checked_anew(run):
     assert validate.job(run, OTHER_DATA, PROFILE).key != validate.job(run, DATA, PROFILE).key
 
 
-@pytest.mark.parametrize("reference", [None, {"version": 1, "rows": 5}])
+@pytest.mark.parametrize(
+    "reference", [Reference(None, "there is none"), Reference(None, "it has none"), Reference({"rows": 5})]
+)
 def test_another_champion_is_another_comparison(run, reference):
     assert validate.job(run, DATA, reference).key != validate.job(run, DATA, PROFILE).key
 
@@ -187,7 +190,8 @@ def test_a_check_is_told_all_that_its_report_says(run):
         "partition": "2013-02-01",
         "model": "delay",
         "data_digest": DATA,
-        "reference_profile": PROFILE,
+        "reference_profile": PROFILE.profile,
+        "reference_lack": None,
         "drift": {"psi": {"warn": 0.1}, "js": {}, "ignore": []},
     }
 

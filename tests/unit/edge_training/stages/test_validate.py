@@ -10,7 +10,7 @@ from tests.fakes.model_registry import InMemoryModelRegistry
 
 from edge_training.errors import ModelRegistryUnavailable
 from edge_training.ports.model_registry import ModelVersion, Registration
-from edge_training.stages.validate import reference_of
+from edge_training.stages.validate import Reference, reference_of
 
 PROFILE = b'{"version": 1}'
 
@@ -24,7 +24,7 @@ def champion(registry: InMemoryModelRegistry, tmp_path, attachments) -> ModelVer
 def test_the_data_is_compared_with_what_the_champion_was_trained_on(tmp_path):
     registry, said = InMemoryModelRegistry(), []
     version = champion(registry, tmp_path, {"validation/profile.json": PROFILE})
-    assert reference_of(registry, version, said.append) == {"version": 1}
+    assert reference_of(registry, version, said.append) == Reference({"version": 1})
     assert said == ["The data is compared with what version 1, the champion, was trained on."]
 
 
@@ -39,13 +39,17 @@ def test_the_data_is_compared_with_what_the_champion_was_trained_on(tmp_path):
 )
 def test_a_champion_of_another_release_holds_nobody_up_and_is_said(tmp_path, attachments, lack):
     registry, said = InMemoryModelRegistry(), []
-    assert reference_of(registry, champion(registry, tmp_path, attachments), said.append) is None
+    assert reference_of(registry, champion(registry, tmp_path, attachments), said.append) == Reference(
+        None, f"version 1, the champion, {lack}"
+    )
     assert said == [f"Version 1, the champion, {lack}: no drift is measured."]
 
 
 def test_the_first_model_is_compared_with_nothing():
     said = []
-    assert reference_of(InMemoryModelRegistry(), None, said.append) is None
+    assert reference_of(InMemoryModelRegistry(), None, said.append) == Reference(
+        None, "there is no champion yet"
+    )
     assert said == ["There is no champion yet: no drift is measured."]
 
 
