@@ -58,7 +58,7 @@ class Outcome:
             "outcome": self.verdict,
             "failed_rows": self.failed_rows,
             "measured": round(self.measured or 0.0, 6) if is_told else None,
-            "limit": None if self.rule.metric in (Metric.AGE, Metric.TEXT) else str(self.rule.limit),
+            "limit": self._limit,
         }
         return report | ({"rows_file": self.rows_file} if self.rows_file else {})
 
@@ -81,6 +81,15 @@ class Outcome:
         if self.rule.limit.in_percent:
             amount = f"{self.measured:.4g} percent of rows"
         return f"{self._title}{where} {counts} {amount}, {self.rule.limit}"
+
+    @property
+    def _limit(self) -> str | None:
+        match self.rule.metric:
+            case Metric.TEXT:
+                return None
+            case Metric.AGE:
+                return f"must be at most {self.rule.limit.bounds[0] / 3600:g} hours old"
+        return str(self.rule.limit)
 
     @property
     def _title(self) -> str:

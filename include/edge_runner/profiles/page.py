@@ -268,8 +268,7 @@ def _card(series: Sequence[Series], verdict: str) -> Markup:
     if column["nans"] != 0:
         facts.append(f"{share_text(column['nans'], values)} NaN")
     if "distinct" in column:
-        least = "\N{GREATER-THAN OR EQUAL TO} " if "bins" in column else ""
-        facts.append(f"{least}{count_text(column['distinct'])} distinct")
+        facts.append(_distinct(column))
     if column["public"]:
         facts.append("public")
     chip = _chip(verdict, f"drift: {verdict}") if verdict in ("warn", "stop") else None
@@ -281,6 +280,15 @@ def _card(series: Sequence[Series], verdict: str) -> Markup:
         drawing or element("p", _instead(column), class_="note"),
         class_="card",
     )
+
+
+def _distinct(column: Mapping[str, Any]) -> str:
+    """How many values there are; bins tell close ones not apart, so there may be more."""
+    if "bins" not in column:
+        return f"{count_text(column['distinct'])} distinct"
+    if column["distinct"] == 1:
+        return "one value, or several very close ones"
+    return f"at least {count_text(column['distinct'])} distinct"
 
 
 def _instead(column: Mapping[str, Any]) -> str:

@@ -12,6 +12,10 @@ from edge_runner.profiles.sketch import Sketch
 
 PROFILE_VERSION = 1
 _DISTINCT_DIGITS = 2
+_TOGETHER = (
+    "small or further categories are counted together; a larger one may be among them, since a lone group of "
+    f"fewer than {K} rows would be found by subtraction"
+)
 
 
 def protected(rows: int, columns: Sequence[Measured]) -> dict[str, Any]:
@@ -80,7 +84,7 @@ def _categories(column: Measured) -> dict[str, Any]:
         "rest": coarse(rest, column.k),
     }
     hidden = len(column.categories) - len(shown)
-    return told | ({"suppressed": "small or further categories are counted together"} if hidden else {})
+    return told | ({"suppressed": _TOGETHER} if hidden else {})
 
 
 def _rounded(count: int) -> int:

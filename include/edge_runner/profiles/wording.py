@@ -7,6 +7,8 @@ from edge_runner.profiles.disclosure import K
 _NEARLY_ZERO = 1e-20
 _SHORTEST, _LONGEST = 1e-4, 1e7
 """Numbers between are written without an exponent."""
+_SEPARATED = 1e4
+"""Numbers below have no separator: they may be years."""
 _THIN_SPACE = "\N{NARROW NO-BREAK SPACE}"
 _MINUS = "\N{MINUS SIGN}"
 
@@ -31,5 +33,6 @@ def edge_text(edge: float | str) -> str:
     if abs(edge) < _NEARLY_ZERO:
         return "0"
     if _SHORTEST <= abs(edge) < _LONGEST:
-        return f"{edge:,.7g}".replace(",", _THIN_SPACE).replace("-", _MINUS)
+        text = f"{edge:,.7g}" if abs(edge) >= _SEPARATED else f"{edge:.7g}"
+        return text.replace(",", _THIN_SPACE).replace("-", _MINUS)
     return f"{edge:.3g}".replace("e+", "e").replace("-", _MINUS)

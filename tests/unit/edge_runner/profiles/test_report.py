@@ -159,6 +159,14 @@ def test_verdict(findings, verdict):
     assert drawn(findings)[0]["verdict"] == verdict
 
 
+@pytest.mark.parametrize(
+    ("values", "said"), [([2013] * 50, "one value, or several"), ([1, 2] * 50, "at least 2 distinct")]
+)
+def test_number_of_distinct_values_reads_naturally(values, said):
+    found = measure_columns(pl.LazyFrame({"n": values}), {"n": None})
+    assert said in Elements(drawn(Findings(columns={"holdout": found}))[1]).said
+
+
 def test_report_names_what_is_suppressed_and_why(splits):
     report, _ = drawn(Findings(columns=splits))
     assert {
