@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from tests import bundles
 
@@ -61,6 +63,26 @@ def test_the_first_bundle_of_a_training_counts(models, registration, tmp_path):
 
     assert again == first
     assert models.fetch(again, tmp_path / "fetched").read_bytes() == registration.bundle.read_bytes()
+
+
+def test_a_rejected_version_is_kept_with_its_verdict_and_found(models, registration):
+    refused = replace(registration, state="rejected", tags={**registration.tags, "verdict": "mae is 70"})
+
+    version = models.register(refused)
+
+    assert (version.tags["state"], version.tags["verdict"]) == ("rejected", "mae is 70")
+    assert models.find(registration.name, KEY) == version == models.register(refused)
+
+
+@pytest.mark.parametrize(("first", "then"), [("rejected", "registered"), ("registered", "rejected")])
+def test_another_verdict_on_the_same_training_changes_its_version(models, registration, first, then):
+    made = models.register(replace(registration, state=first, tags={"verdict": "the first one"}))
+
+    changed = models.register(replace(registration, state=then, tags={"verdict": "the other one"}))
+
+    assert (changed.name, changed.version, changed.run_id) == (made.name, made.version, made.run_id)
+    assert changed.tags == {**made.tags, "verdict": "the other one", "state": then}
+    assert models.find(registration.name, KEY) == changed
 
 
 def test_another_training_of_the_same_model_is_another_version(models, registration):

@@ -136,6 +136,7 @@ def project_settings(site_settings: Settings) -> Settings:
         SOON,
         {"contract.yaml": strict.replace("mustBeGreaterThan: 500", "mustBeGreaterThan: 5000000")},
     )
+    project.add_model("gated_model", SOON | {'Gate("mae", at_most=60.0)': 'Gate("mae", at_most=0.1)'})
     add_to_project(project.root, site_settings.root, [REFERENCE, *REPRESENTATIVE])
     return replace(site_settings, dags_dir=project.dags_dir)
 
@@ -156,6 +157,7 @@ def airflow(site: SiteInfo) -> Airflow:
         "train_second_model",
         "train_failing_model",
         "train_strict_model",
+        "train_gated_model",
     }
     deadline = time.monotonic() + PARSE_LIMIT_S
     # An Airflow that runs already may have looked while the project was written.
@@ -168,6 +170,7 @@ def airflow(site: SiteInfo) -> Airflow:
         api.unpause(dag_id)
     api.backfill("train_flight_delay", "2013-02-01", "2013-02-01", {"deploy": "newer"})
     api.trigger("train_failing_model", "2013-02-02", {})
+    api.trigger("train_gated_model", "2013-02-02", {})
     api.trigger("train_strict_model", "2013-02-02", {})
     api.trigger("train_strict_model", None, {})
     api.trigger("train_strict_model", "2013-2-1", {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 
 import httpx
@@ -24,6 +25,7 @@ def stopped_at(run: Ended, task_id: str, after: tuple[str, ...] = ()) -> str:
 
 BEFORE_VALIDATION = ("wait_for_partition", "snapshot_data", "stage_data")
 BEFORE_TRAINING = (*BEFORE_VALIDATION, "validate_data")
+BEFORE_REGISTRATION = (*BEFORE_TRAINING, "train_model", "evaluate_model", "export_model")
 
 
 def test_a_run_without_a_partition_key_asks_for_one(airflow: Airflow) -> None:
@@ -69,7 +71,23 @@ def test_a_script_that_fails_is_not_tried_again_and_nothing_is_registered(
     assert answer.status_code == httpx.codes.NOT_FOUND
 
 
-@pytest.mark.parametrize("dag_id", ["train_strict_model", "train_failing_model"])
+def test_a_model_that_fails_a_gate_is_registered_as_rejected_and_goes_no_further(
+    airflow: Airflow, site: SiteInfo
+) -> None:
+    run = airflow.ended("train_gated_model", partition_key="2013-02-02")
+    log = stopped_at(run, "register_model", after=BEFORE_REGISTRATION)
+    (version,) = httpx.get(
+        f"{site.mlflow_url}/api/2.0/mlflow/model-versions/search",
+        params={"filter": "name='gated_model'"},
+        trust_env=False,
+    ).json()["model_versions"]
+    tags = {tag["key"]: tag["value"] for tag in version["tags"]}
+    assert tags["state"] == "rejected"
+    assert re.fullmatch(r"mae is [\d.]+, at most 0.1 is allowed", tags["verdict"])
+    assert f"{tags['verdict']}. It is kept as version 1 of gated_model, rejected" in log
+
+
+@pytest.mark.parametrize("dag_id", ["train_strict_model", "train_failing_model", "train_gated_model"])
 def test_no_image_is_made_of_a_rejected_run(dag_id: str, airflow: Airflow, site: SiteInfo) -> None:
     airflow.ended(dag_id, partition_key="2013-02-02")
     catalog = httpx.get(

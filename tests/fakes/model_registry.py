@@ -13,7 +13,6 @@ from edge_runner.frames import Point
 from edge_training.bundle import Metric
 from edge_training.ports.model_registry import (
     BUNDLE_DIGEST_TAG,
-    STATE_REGISTERED,
     STATE_TAG,
     TRAINING_KEY_TAG,
     ModelVersion,
@@ -50,13 +49,15 @@ class InMemoryModelRegistry:
     def register(self, registration: Registration) -> ModelVersion:
         """See `ModelRegistry.register`."""
         if found := self.find(registration.name, registration.training_key):
-            return found
+            if found.tags[STATE_TAG] == registration.state:
+                return found
+            return self.set_tags(found, {**registration.tags, STATE_TAG: registration.state})
         number = str(1 + sum(name == registration.name for name, _ in self._versions))
         tags = {
             **registration.tags,
             TRAINING_KEY_TAG: registration.training_key,
             BUNDLE_DIGEST_TAG: registration.bundle.stem,
-            STATE_TAG: STATE_REGISTERED,
+            STATE_TAG: registration.state,
         }
         run = self._runs.find_or_make(registration.name, registration.training_key, registration.tags)
         complete(run, registration.metrics)

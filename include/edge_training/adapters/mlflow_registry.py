@@ -24,7 +24,6 @@ from edge_training.errors import ExportRefused, ModelRegistryRefused, ModelRegis
 from edge_training.ports.model_registry import (
     BUNDLE_DIGEST_TAG,
     CHAMPION_ALIAS,
-    STATE_REGISTERED,
     STATE_TAG,
     TRAINING_KEY_TAG,
     ModelVersion,
@@ -105,7 +104,7 @@ class _Registering:
         }
 
     def run(self) -> ModelVersion:
-        """Find, complete or make the version."""
+        """Find, complete or make the version, or give a finished one another state."""
         version = self._elect()
         if version is None:
             self._ensure_model()
@@ -119,8 +118,10 @@ class _Registering:
             raise ModelRegistryUnavailable(
                 f"A version of {self._registration.name} vanished; it is made again."
             )
-        if STATE_TAG in version.tags:
+        if version.tags.get(STATE_TAG) == self._registration.state:
             return version
+        if STATE_TAG in version.tags:
+            unless_absent(self._client.delete_model_version_tag, version.name, version.version, STATE_TAG)
         tags = self._fill_run(version.run_id)
         written = _set_tags(self._client, version, _differing(version, tags))
         if wrong := sorted(_differing(written, tags)):
@@ -128,7 +129,7 @@ class _Registering:
                 f"{version.name} version {version.version} has other values of {', '.join(wrong)} "
                 "than written; they are written again."
             )
-        return _set_tags(self._client, version, {STATE_TAG: STATE_REGISTERED})
+        return _set_tags(self._client, version, {STATE_TAG: self._registration.state})
 
     def _elect(self) -> ModelVersion | None:
         """The one version that stays; others are left by writers that raced and are deleted."""
@@ -153,22 +154,30 @@ class _Registering:
         """
         run = self._client.get_run(run_id)
         if STATE_TAG in run.data.tags:
-            return {**self._tags, BUNDLE_DIGEST_TAG: run.data.tags[BUNDLE_DIGEST_TAG]}
+            tags = {**self._tags, BUNDLE_DIGEST_TAG: run.data.tags[BUNDLE_DIGEST_TAG]}
+            if run.data.tags[STATE_TAG] != self._registration.state:
+                self._tag_run(run_id, {**tags, STATE_TAG: self._registration.state})
+            return tags
         self._log_numbers(run)
         self._upload(run_id)
         self._client.set_terminated(run_id)
-        self._client.set_tag(run_id, STATE_TAG, STATE_REGISTERED)
+        self._client.set_tag(run_id, STATE_TAG, self._registration.state)
         return self._tags
 
     def _log_numbers(self, run: Run) -> None:
         """Write tags, parameters, and the points of metrics that were not forwarded while it trained."""
-        from mlflow.entities import Param, RunTag
+        from mlflow.entities import Param
 
         params = [Param(name, value) for name, value in sorted(self._registration.params.items())]
-        self._client.log_batch(run.info.run_id, tags=[RunTag(*tag) for tag in self._tags.items()])
+        self._tag_run(run.info.run_id, self._tags)
         mlflow_curves.complete(self._client, run, self._registration.metrics)
         for start in range(0, len(params), PARAMS_PER_BATCH):
             self._client.log_batch(run.info.run_id, params=params[start : start + PARAMS_PER_BATCH])
+
+    def _tag_run(self, run_id: str, tags: Mapping[str, str]) -> None:
+        from mlflow.entities import RunTag
+
+        self._client.log_batch(run_id, tags=[RunTag(*tag) for tag in tags.items()])
 
     def _upload(self, run_id: str) -> None:
         """Send the bundle's files and what is attached, and hold the sizes on the server against ours."""

@@ -1,8 +1,8 @@
 """The port to a model registry: every training is registered once, complete or not at all.
 
 A version is found by its `training_key`. It is finished when it carries the tag `state`, which is written
-last; a version without it was left by a crash, and the next `register` completes it. Calls are synchronous
-and safe to repeat.
+last and says whether the model may serve; a version without it was left by a crash, and the next `register`
+completes it. Calls are synchronous and safe to repeat.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from edge_training.bundle import Metric
 
 STATE_TAG: Final = "state"
 STATE_REGISTERED: Final = "registered"
+STATE_REJECTED: Final = "rejected"
 TRAINING_KEY_TAG: Final = "training_key"
 BUNDLE_DIGEST_TAG: Final = "bundle_digest"
 CHAMPION_ALIAS: Final = "champion"
@@ -34,6 +35,8 @@ class Registration:
         params: Parameters of the training script.
         attachments: Small files that go with the version beside the bundle, by path.
         description: One sentence for people.
+        state: What the version's tag `state` says in the end: `registered`, or `rejected` for a model that
+            has failed a gate and may not serve.
     """
 
     name: str
@@ -44,6 +47,7 @@ class Registration:
     params: Mapping[str, str] = field(default_factory=dict)
     attachments: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     description: str = ""
+    state: str = STATE_REGISTERED
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,8 @@ class ModelRegistry(Protocol):
         """The one finished version of this training: found, completed or made.
 
         A finished version is returned as it is, also when this bundle has other bytes: the first one counts.
+        But when its state is another one, for its gates were changed, it gets the new state and tags, and is
+        unfinished meanwhile.
         The version's run is the one that `RunTracker` wrote to; the points it has are not written again.
         """
 

@@ -1,19 +1,64 @@
-"""register_model: one version with its lineage, metrics and files; once, however often it is tried."""
+"""register_model: one version with its lineage, metrics and files; once, however often it is tried.
+
+A model that has failed a gate gets a version, too, with the state `rejected` and the reason, and the chain
+stops there: no image is made of it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from edge_runner.protocol import canonical_json
 from edge_training.bundle import Metric, read_metrics
-from edge_training.ports.model_registry import BUNDLE_DIGEST_TAG, ModelRegistry, Registration
+from edge_training.errors import GateFailed
+from edge_training.ports.model_registry import (
+    BUNDLE_DIGEST_TAG,
+    STATE_REGISTERED,
+    STATE_REJECTED,
+    ModelRegistry,
+    Registration,
+)
 from edge_training.ports.validations import FILES_PATH, ValidationArchive
 
 METRICS_TAG = "metrics"
+GATES_TAG = "gates"
+VERDICT_TAG = "verdict"
+ACCEPTED = "passed all gates"
 HOLDOUT_PREFIX = "holdout/"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What the evaluation found.
+
+    Attributes:
+        metrics: Measured on the holdout.
+        gates: Each with `metric`, `bound` (`at_most` or `at_least`), `limit`, `value` and `passed`.
+    """
+
+    metrics: Mapping[str, float]
+    gates: Sequence[Mapping[str, Any]]
+
+    @property
+    def objection(self) -> str:
+        """Why the model may not serve; empty when it may."""
+        return "; ".join(_objection(gate) for gate in self.gates if not gate["passed"])
+
+    def tags(self) -> dict[str, str]:
+        """What a version says of it."""
+        return {
+            METRICS_TAG: canonical_json(dict(self.metrics)).decode(),
+            GATES_TAG: canonical_json([dict(gate) for gate in self.gates]).decode(),
+            VERDICT_TAG: self.objection or ACCEPTED,
+        }
+
+
+def _objection(gate: Mapping[str, Any]) -> str:
+    found = "not measured" if gate["value"] is None else f"{gate['value']:g}"
+    return f"{gate['metric']} is {found}, {gate['bound'].replace('_', ' ')} {gate['limit']:g} is allowed"
 
 
 @dataclass(frozen=True)
@@ -53,7 +98,7 @@ def register(
     name: str,
     training_key: str,
     lineage: Lineage,
-    metrics: Mapping[str, float],
+    evaluation: Evaluation,
     params: Mapping[str, Any],
     attachments: Mapping[str, bytes],
 ) -> dict[str, Any]:
@@ -65,7 +110,7 @@ def register(
         name: The model's name.
         training_key: The identity of the training.
         lineage: Where the model comes from.
-        metrics: What the evaluation measured on the holdout.
+        evaluation: What was measured on the holdout, and the gates.
         params: Parameters of the training script.
         attachments: Report and profile of the data, from `data_files`.
 
@@ -73,19 +118,29 @@ def register(
         `{"model_name", "model_version", "bundle_digest", "registry_run_id"}`. The digest is that of the
         registered bundle: when the same training was registered before from other bytes, those count, and
         `ModelRegistry.fetch` gives them.
+
+    Raises:
+        GateFailed: A gate is not passed; the version is there, rejected.
     """
-    holdout = [Metric(f"{HOLDOUT_PREFIX}{metric}", value) for metric, value in metrics.items()]
+    holdout = [Metric(f"{HOLDOUT_PREFIX}{metric}", value) for metric, value in evaluation.metrics.items()]
     registration = Registration(
         name=name,
         training_key=training_key,
         bundle=bundle,
-        tags={**asdict(lineage), METRICS_TAG: canonical_json(dict(metrics)).decode()},
+        tags=asdict(lineage) | evaluation.tags(),
         metrics=[*read_metrics(bundle), *holdout],
         params={key: str(value) for key, value in params.items()},
         attachments=attachments,
         description=f"Trained on {lineage.window} at {lineage.site}, evaluated on {lineage.partition}.",
+        state=STATE_REJECTED if evaluation.objection else STATE_REGISTERED,
     )
     version = registry.register(registration)
+    if evaluation.objection:
+        raise GateFailed(
+            f"The model may not go on: {evaluation.objection}. It is kept as version {version.version} of "
+            f"{name}, {STATE_REJECTED}; improve the model, or change the gates in the DAG file.",
+            {"gates": list(evaluation.gates)},
+        )
     return {
         "model_name": version.name,
         "model_version": version.version,

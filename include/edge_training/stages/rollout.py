@@ -11,7 +11,7 @@ from edge_training.errors import BadRequest, EdgeError, JobInterrupted, ModelReg
 from edge_training.identity import candidate_name, labels, previous_name, service_name
 from edge_training.outcomes import last_lines
 from edge_training.ports.edge_host import ContainerState, EdgeHost, RegistryLogin, ServiceSpec
-from edge_training.ports.model_registry import ModelRegistry, ModelVersion
+from edge_training.ports.model_registry import STATE_REGISTERED, STATE_TAG, ModelRegistry, ModelVersion
 from edge_training.stages.verify import SERVER_PORT
 
 Policy = Literal["newer", "always", "never"]
@@ -156,13 +156,18 @@ def promote(registry: ModelRegistry, model_name: str, version: str) -> None:
     """Make the version that serves the champion.
 
     Raises:
-        ModelRegistryRefused: The registry no longer has the version.
+        ModelRegistryRefused: The registry no longer has the version, or it was rejected.
     """
     found = registry.get(model_name, version)
     if found is None:
         raise ModelRegistryRefused(
             f"The model registry has no version {version} of {model_name} any more; train the partition "
             "again."
+        )
+    if found.tags.get(STATE_TAG) != STATE_REGISTERED:
+        raise ModelRegistryRefused(
+            f"Version {version} of {model_name} is {found.tags.get(STATE_TAG, 'unfinished')} and may not be "
+            "the champion; deploy another one, or train the partition again with gates that it passes."
         )
     registry.promote(found)
 

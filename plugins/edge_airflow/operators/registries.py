@@ -29,7 +29,8 @@ from edge_training.stages.rollout import policy_of
 
 
 class RegisterModelOperator(DocumentedOperator):
-    """Registers the bundle once, with its lineage as tags.
+    """Registers the bundle once, with its lineage as tags; a model that has failed a gate as rejected, and
+    then the run ends here.
 
     Args:
         model: The model's project.
@@ -91,7 +92,7 @@ class RegisterModelOperator(DocumentedOperator):
             self.model.name,
             key,
             self._lineage(context),
-            self.evaluation["metrics"],
+            register.Evaluation(self.evaluation["metrics"], self.evaluation["gates"]),
             self.training["params"],
             register.data_files(hook.validations(), self.validation),
         )

@@ -83,6 +83,33 @@ def tags_of(found: dict[str, Any]) -> dict[str, str]:
     return {tag["key"]: tag["value"] for tag in found.get("tags", [])}
 
 
+def test_a_crash_while_a_verdict_changes_leaves_a_version_that_is_unfinished_or_has_one_of_both(
+    site, registration, tmp_path
+):
+    """Every try dies one call later than the one before; never do state and verdict contradict each other."""
+    refused = replace(registration, state="rejected", tags={**registration.tags, "verdict": "mae is 70"})
+    accepted = replace(registration, tags={**registration.tags, "verdict": "passed"})
+    MlflowRegistry(MlflowSession(site.mlflow_url)).register(refused)
+    tries = 0
+    while True:
+        try:
+            MlflowRegistry(FaultySession(site.mlflow_url, tries, crash)).register(accepted)
+            break
+        except Crash:
+            tries += 1
+        (found,) = versions_on(site.mlflow_url, registration.name)
+        tags = tags_of(found)
+        assert (tags.get("state"), tags["verdict"]) in (
+            ("rejected", "mae is 70"),
+            (None, "mae is 70"),
+            (None, "passed"),
+            ("registered", "passed"),
+        )
+
+    assert tries > 4
+    assert assert_one_complete_version(site.mlflow_url, registration, tmp_path).tags["verdict"] == "passed"
+
+
 @pytest.mark.parametrize("number", [5, 9, 13])
 def test_one_crash_leaves_nothing_that_a_second_try_does_not_complete(site, registration, tmp_path, number):
     with pytest.raises(Crash):

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+import pytest
 from tests.bundles import stored
 from tests.fakes.model_registry import InMemoryModelRegistry
 from tests.fakes.validations import InMemoryValidations
 
 from edge_training.bundle import Metric
+from edge_training.errors import GateFailed
 from edge_training.ports.validations import Validation
-from edge_training.stages.register import Lineage, data_files, register
+from edge_training.stages.register import Evaluation, Lineage, data_files, register
 
 LINEAGE = Lineage(
     data_digest="d" * 64,
@@ -25,18 +27,30 @@ LINEAGE = Lineage(
     dag_id="train_flight_delay",
     run_id="manual__1",
 )
+GOOD = Evaluation(
+    {"mae": 7.9}, [{"metric": "mae", "bound": "at_most", "limit": 60.0, "value": 7.9, "passed": True}]
+)
+BAD = Evaluation(
+    {"mae": 70.5},
+    [
+        {"metric": "mae", "bound": "at_most", "limit": 60.0, "value": 70.5, "passed": False},
+        {"metric": "r2", "bound": "at_least", "limit": 0.5, "value": None, "passed": False},
+    ],
+)
 
 
 def test_a_version_carries_its_lineage_curves_and_parameters(tmp_path):
     models, bundle, attached = InMemoryModelRegistry(), stored(tmp_path), {"validation/profile.json": b"{}"}
 
-    value = register(models, bundle, "flight_delay", "k" * 64, LINEAGE, {"mae": 7.9}, {"depth": 3}, attached)
+    value = register(models, bundle, "flight_delay", "k" * 64, LINEAGE, GOOD, {"depth": 3}, attached)
 
     version = models.get("flight_delay", "1")
     assert version is not None
     assert version.tags == {
         **asdict(LINEAGE),
         "metrics": '{"mae":7.9}',
+        "gates": '[{"bound":"at_most","limit":60.0,"metric":"mae","passed":true,"value":7.9}]',
+        "verdict": "passed all gates",
         "training_key": "k" * 64,
         "bundle_digest": bundle.stem,
         "state": "registered",
@@ -55,6 +69,34 @@ def test_a_version_carries_its_lineage_curves_and_parameters(tmp_path):
         "bundle_digest": bundle.stem,
         "registry_run_id": version.run_id,
     }
+
+
+def test_a_model_that_fails_a_gate_is_kept_as_rejected_with_the_reason_and_goes_no_further(tmp_path):
+    models, bundle = InMemoryModelRegistry(), stored(tmp_path)
+    reason = "mae is 70.5, at most 60 is allowed; r2 is not measured, at least 0.5 is allowed"
+
+    for _ in range(2):  # a retry ends alike, and makes no second version
+        with pytest.raises(GateFailed) as caught:
+            register(models, bundle, "flight_delay", "k" * 64, LINEAGE, BAD, {}, {})
+        assert f"{reason}. It is kept as version 1 of flight_delay, rejected" in str(caught.value)
+        assert caught.value.details == {"gates": list(BAD.gates)}
+
+    version = models.find("flight_delay", "k" * 64)
+    assert version is not None
+    assert (version.version, version.tags["state"], version.tags["verdict"]) == ("1", "rejected", reason)
+
+
+def test_a_model_that_passes_once_the_gates_are_changed_goes_on_as_the_same_version(tmp_path):
+    models, bundle = InMemoryModelRegistry(), stored(tmp_path)
+    with pytest.raises(GateFailed):
+        register(models, bundle, "flight_delay", "k" * 64, LINEAGE, BAD, {}, {})
+
+    value = register(models, bundle, "flight_delay", "k" * 64, LINEAGE, GOOD, {}, {})
+
+    assert value["model_version"] == "1"
+    version = models.get("flight_delay", "1")
+    assert version is not None
+    assert (version.tags["state"], version.tags["verdict"]) == ("registered", "passed all gates")
 
 
 def test_the_report_on_the_data_lies_beside_the_model():

@@ -188,6 +188,18 @@ def test_a_version_the_registry_no_longer_has_cannot_become_champion():
         rollout.promote(InMemoryModelRegistry(), "delay", "9")
 
 
+@pytest.mark.parametrize(("tags", "state"), [({"state": "rejected"}, "rejected"), ({}, "unfinished")])
+def test_a_version_that_may_not_serve_cannot_become_champion(tags, state):
+    class OneVersion(InMemoryModelRegistry):
+        def get(self, name, version):
+            return ModelVersion(name, version, tags, "run", "source")
+
+    models = OneVersion()
+    with pytest.raises(ModelRegistryRefused, match=f"Version 9 of delay is {state} and may not be"):
+        rollout.promote(models, "delay", "9")
+    assert models.champion("delay") is None
+
+
 async def test_a_service_that_cannot_be_started_makes_way_for_the_old_one():
     class PortTaken(InMemoryEdgeHost):
         async def run_service(self, spec):
