@@ -1,0 +1,189 @@
+"""Our end of the bridge: a model registry whose client lives in another interpreter.
+
+The other process is started at the first call and serves until we close it or end; it ends when its standard
+input does. Whatever it does not answer in time is given up by ending it: every call is safe to repeat.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from queue import Empty, Queue
+from threading import Lock, Thread
+from typing import IO, Any, cast
+
+from edge_training.adapters.bridge.protocol import OPEN, line, message
+from edge_training.errors import ModelRegistryRefused, ModelRegistryUnavailable, error_of_kind
+from edge_training.ports.model_registry import ModelVersion, Registration
+
+log = logging.getLogger(__name__)
+
+SERVER_MODULE = "edge_training.adapters.bridge.server"
+INCLUDE_DIR = Path(__file__).parents[3]
+LIMIT_S = 300.0
+TRANSFER_LIMIT_S = 4 * 3600.0
+"""For calls that move a bundle, which may have gigabytes."""
+END_LIMIT_S = 5.0
+KEPT_LINES = 20
+PASSED_ON = ("PATH", "HOME", "TMPDIR", "LANG", "TZ", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+"""Of our environment; Airflow's own settings and secrets are nobody else's business."""
+
+
+class Bridge:
+    """A process of another interpreter that makes calls for us, one after the other."""
+
+    def __init__(self, python: Path, registry: Mapping[str, Any]) -> None:
+        """Prepare; nothing is started yet.
+
+        Args:
+            python: The other interpreter.
+            registry: What is opened there: `kind`, and what `server.OPENERS` asks for; may hold secrets.
+        """
+        self._python = python
+        self._registry = registry
+        self._lock = Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._answers: Queue[bytes] = Queue()
+        self._last_lines: deque[str] = deque(maxlen=KEPT_LINES)
+
+    def call(self, call: str, limit_s: float = LIMIT_S, /, **arguments: Any) -> Any:
+        """Have a call made, and give its value.
+
+        Raises:
+            EdgeError: What the other end raised, by its kind; `ModelRegistryUnavailable`, when it died or did
+                not answer in time; `ModelRegistryRefused`, when there is no such interpreter;
+                `ProtocolMismatch`.
+        """
+        with self._lock:
+            if self._process is None:
+                self._start()
+            return self._exchange(call, arguments, limit_s)
+
+    def close(self) -> None:
+        """End the other process, if it runs."""
+        with self._lock:
+            self._end()
+
+    def _start(self) -> None:
+        kept = {name: value for name, value in os.environ.items() if name.upper() in PASSED_ON}
+        self._answers = Queue()
+        self._last_lines.clear()
+        try:
+            self._process = subprocess.Popen(
+                [self._python, "-m", SERVER_MODULE],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env={**kept, "PYTHONPATH": str(INCLUDE_DIR)},
+            )
+        except OSError as error:
+            raise ModelRegistryRefused(
+                f"The interpreter {self._python} cannot be started ({error.strerror}); make the environment "
+                "of requirements-azureml.txt, and name its python in the connection's extra `python`."
+            ) from error
+        for pipe, take in ((self._process.stdout, self._answers.put), (self._process.stderr, self._said)):
+            Thread(target=_follow, args=(pipe, take), daemon=True).start()
+        self._exchange(OPEN, {"registry": self._registry}, LIMIT_S)
+
+    def _exchange(self, name: str, arguments: Mapping[str, Any], limit_s: float) -> Any:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(line({"call": name, "arguments": arguments}))
+            self._process.stdin.flush()
+            answer = self._answers.get(timeout=limit_s)
+        except Empty:
+            self._end()
+            raise ModelRegistryUnavailable(
+                f"The model registry's client did not end `{name}` within {limit_s:g} s; it was ended and is "
+                "tried again."
+            ) from None
+        except BrokenPipeError:
+            answer = b""
+        if not answer:
+            raise self._died(name)
+        found = message(answer)
+        if error := found.get("error"):
+            raise error_of_kind(error["kind"], error["message"], {})
+        return found["value"]
+
+    def _died(self, name: str) -> ModelRegistryUnavailable:
+        code = self._end()
+        said = " ".join(" ".join(self._last_lines).split())[-500:]
+        return ModelRegistryUnavailable(
+            f"The model registry's client in {self._python} ended in `{name}` with {code} ({said}); it is "
+            "tried again. If it goes on, make that environment anew from requirements-azureml.txt."
+        )
+
+    def _end(self) -> int | None:
+        """Let the process end, or kill it; gives its exit code."""
+        process, self._process = self._process, None
+        if process is None:
+            return None
+        assert process.stdin is not None
+        with suppress(BrokenPipeError):  # it has ended by itself
+            process.stdin.close()
+        try:
+            return process.wait(END_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return process.wait()
+
+    def _said(self, text: bytes) -> None:
+        if said := text.decode(errors="replace").rstrip():
+            self._last_lines.append(said)
+            log.info("%s", said)
+
+
+def _follow(pipe: IO[bytes], take: Callable[[bytes], None]) -> None:
+    """Hand on each line, and an empty one at the end."""
+    with pipe:
+        for text in pipe:
+            take(text)
+    take(b"")
+
+
+class BridgedRegistry:
+    """A model registry behind a bridge; implements `ModelRegistry`."""
+
+    def __init__(self, bridge: Bridge) -> None:
+        """Use a bridge; nothing is started yet."""
+        self._bridge = bridge
+
+    def find(self, name: str, training_key: str) -> ModelVersion | None:
+        """See `ModelRegistry.find`."""
+        return cast("ModelVersion | None", self._bridge.call("find", name=name, training_key=training_key))
+
+    def get(self, name: str, version: str) -> ModelVersion | None:
+        """See `ModelRegistry.get`."""
+        return cast("ModelVersion | None", self._bridge.call("get", name=name, version=version))
+
+    def register(self, registration: Registration) -> ModelVersion:
+        """See `ModelRegistry.register`."""
+        found = self._bridge.call("register", TRANSFER_LIMIT_S, registration=registration)
+        return cast("ModelVersion", found)
+
+    def set_tags(self, version: ModelVersion, tags: Mapping[str, str]) -> ModelVersion:
+        """See `ModelRegistry.set_tags`."""
+        return cast("ModelVersion", self._bridge.call("set_tags", version=version, tags=tags))
+
+    def champion(self, name: str) -> ModelVersion | None:
+        """See `ModelRegistry.champion`."""
+        return cast("ModelVersion | None", self._bridge.call("champion", name=name))
+
+    def promote(self, version: ModelVersion) -> None:
+        """See `ModelRegistry.promote`."""
+        self._bridge.call("promote", version=version)
+
+    def attached(self, version: ModelVersion, path: str) -> bytes | None:
+        """See `ModelRegistry.attached`."""
+        return cast("bytes | None", self._bridge.call("attached", version=version, path=path))
+
+    def fetch(self, version: ModelVersion, store: Path) -> Path:
+        """See `ModelRegistry.fetch`."""
+        return cast("Path", self._bridge.call("fetch", TRANSFER_LIMIT_S, version=version, store=store))

@@ -1,0 +1,75 @@
+"""The other end of the bridge, run by the other interpreter as a module.
+
+It reads calls from standard input and answers on standard output, one line each, until its input ends.
+Whatever libraries print goes to standard error, which the other side shows in the task's log.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from edge_training.adapters.bridge.protocol import OPEN, line, message
+from edge_training.errors import EdgeError, StepCrashed
+from edge_training.ports.model_registry import ModelRegistry
+
+CALLS = frozenset({"find", "get", "register", "set_tags", "champion", "promote", "attached", "fetch"})
+
+
+def open_mlflow(**options: Any) -> ModelRegistry:
+    """An MLflow server; see `MlflowSession` for the options."""
+    from edge_training.adapters.mlflow_registry import MlflowRegistry
+    from edge_training.adapters.mlflow_session import MlflowSession
+
+    return MlflowRegistry(MlflowSession(**options))
+
+
+OPENERS: Mapping[str, Callable[..., ModelRegistry]] = {"mlflow": open_mlflow}
+"""By the registry's kind; each takes what else the client says of it."""
+
+
+class Server:
+    """Makes the calls that the other side asks for."""
+
+    def __init__(self) -> None:
+        """Nothing is open yet."""
+        self._registry: ModelRegistry | None = None
+
+    def answer(self, text: bytes) -> bytes:
+        """Answer one line; a fault of ours is an answer, too, so that the other side need not guess."""
+        try:
+            request = message(text)
+            value = self._made(request["call"], request["arguments"])
+        except EdgeError as error:
+            return line({"error": {"kind": type(error).__name__, "message": str(error)}})
+        except Exception as error:  # noqa: BLE001  (clients fail in ways of their own; it is told, not hidden)
+            traceback.print_exc()
+            said = f"A fault in the registry's client, {type(error).__name__}: {error}; report it."
+            return line({"error": {"kind": StepCrashed.__name__, "message": said}})
+        return line({"value": value})
+
+    def _made(self, name: str, arguments: dict[str, Any]) -> Any:
+        if name == OPEN:
+            options = dict(arguments["registry"])
+            self._registry = OPENERS[options.pop("kind")](**options)
+            return None
+        if self._registry is None or name not in CALLS:
+            raise ValueError(f"no call {name!r} of an open registry")
+        return getattr(self._registry, name)(**arguments)
+
+
+def main() -> None:
+    """Serve until the input ends."""
+    with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as answers:
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+        server = Server()
+        for text in sys.stdin.buffer:
+            answers.write(server.answer(text))
+            answers.flush()
+
+
+if __name__ == "__main__":
+    main()
