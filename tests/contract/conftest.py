@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from tests.contract import validations as checks
@@ -11,6 +13,7 @@ from tests.contract.tracking import Tracking, in_memory, on_mlflow
 from tests.fakes.image_registry import InMemoryImageRegistry
 from tests.fakes.model_registry import InMemoryModelRegistry
 
+from edge_training.adapters.bridge.client import Bridge, BridgedRegistry
 from edge_training.adapters.mlflow_registry import MlflowRegistry
 from edge_training.adapters.mlflow_session import MlflowSession
 from edge_training.adapters.oci_registry import OciRegistry
@@ -20,12 +23,21 @@ from edge_training.ports.model_registry import ModelRegistry
 REAL = pytest.mark.integration
 
 
-@pytest.fixture(params=["fake", pytest.param("mlflow", marks=REAL)])
-def models(request) -> ModelRegistry:
+@pytest.fixture(
+    params=["fake", pytest.param("mlflow", marks=REAL), pytest.param("mlflow over the bridge", marks=REAL)]
+)
+def models(request) -> Iterator[ModelRegistry]:
     """A model registry."""
     if request.param == "fake":
-        return InMemoryModelRegistry()
-    return MlflowRegistry(MlflowSession(request.getfixturevalue("site").mlflow_url))
+        yield InMemoryModelRegistry()
+        return
+    url = request.getfixturevalue("site").mlflow_url
+    if request.param == "mlflow":
+        yield MlflowRegistry(MlflowSession(url))
+        return
+    bridge = Bridge(Path(sys.executable), {"kind": "mlflow", "url": url})
+    yield BridgedRegistry(bridge)
+    bridge.close()
 
 
 @pytest.fixture(params=["fake", pytest.param("mlflow", marks=REAL)])

@@ -1,0 +1,160 @@
+"""Whatever happens to the other process, the caller gets a value or a sentence, and no process stays."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from edge_training.adapters.bridge import client
+from edge_training.adapters.bridge.client import Bridge, BridgedRegistry
+from edge_training.errors import (
+    GateFailed,
+    ModelRegistryRefused,
+    ModelRegistryUnavailable,
+    ProtocolMismatch,
+    StepCrashed,
+)
+
+OPENED = 'print(json.dumps({"version": 1, "value": None}), flush=True)'
+LOOP = f"""
+import json, os, sys, time
+sys.stdin.readline()
+{OPENED}
+for line in sys.stdin:
+    call = json.loads(line)
+"""
+
+
+@pytest.fixture
+def scripted(tmp_path):
+    """Make a bridge whose other process is a script of ours, whatever it is asked to run."""
+    made: list[Bridge] = []
+
+    def make(source: str) -> Bridge:
+        (tmp_path / "other.py").write_text(source)
+        python = tmp_path / "python"
+        python.write_text(f'#!/bin/sh\nexec {sys.executable} "{tmp_path / "other.py"}"\n')
+        python.chmod(0o755)
+        made.append(Bridge(python, {"kind": "mlflow", "password": "hunter2"}))
+        return made[-1]
+
+    yield make
+    for bridge in made:
+        bridge.close()
+
+
+def replying(answer: str) -> str:
+    """A process that gives the same answer to each call."""
+    return LOOP + f"    print(json.dumps({{'version': 1, **{answer}}}), flush=True)\n"
+
+
+def test_calls_are_answered_by_one_process_one_after_the_other(scripted):
+    bridge = scripted(
+        LOOP + "    print(json.dumps({'version': 1, 'value': [os.getpid(), call]}), flush=True)\n"
+    )
+    first, second = (bridge.call("find", name=name, training_key="k") for name in "ab")
+    assert first[0] == second[0]
+    assert first[1] == {"version": 1, "call": "find", "arguments": {"name": "a", "training_key": "k"}}
+
+
+def test_an_error_of_the_other_end_keeps_its_kind_and_sentence(scripted):
+    bridge = scripted(replying('{"error": {"kind": "GateFailed", "message": "too bad"}}'))
+    with pytest.raises(GateFailed, match=r"^too bad$"):
+        bridge.call("find")
+
+
+@pytest.mark.parametrize(
+    ("source", "error", "sentence"),
+    [
+        (
+            "import sys; print('no module', file=sys.stderr); sys.exit(3)",
+            ModelRegistryUnavailable,
+            "open.* 3 ",
+        ),
+        (LOOP + "    os._exit(7)\n", ModelRegistryUnavailable, "ended in `find` with 7"),
+        (LOOP + "    print('hello', flush=True)\n", ProtocolMismatch, "use the same release"),
+        ("print('{\"version\": 2}', flush=True)", ProtocolMismatch, "use the same release"),
+    ],
+)
+def test_a_process_that_dies_or_talks_nonsense_has_its_sentence(scripted, source, error, sentence):
+    with pytest.raises(error, match=sentence):
+        scripted(source).call("find")
+
+
+def test_the_last_words_of_a_process_that_dies_are_told(scripted):
+    source = LOOP + "    print('ImportError: no azureml', file=sys.stderr, flush=True); os._exit(1)\n"
+    with pytest.raises(ModelRegistryUnavailable, match=r"\(ImportError: no azureml\)"):
+        scripted(source).call("find")
+
+
+def test_a_process_that_dies_is_replaced_at_the_next_call(scripted, tmp_path):
+    mark = tmp_path / "died"
+    source = (
+        LOOP + f"    if not os.path.exists({str(mark)!r}):\n        open({str(mark)!r}, 'w'); os._exit(1)\n"
+        "    print(json.dumps({'version': 1, 'value': 'back'}), flush=True)\n"
+    )
+    bridge = scripted(source)
+    with pytest.raises(ModelRegistryUnavailable):
+        bridge.call("find")
+    assert bridge.call("find") == "back"
+
+
+def test_a_call_that_does_not_end_ends_the_process(scripted, monkeypatch, tmp_path):
+    monkeypatch.setattr(client, "END_LIMIT_S", 0.1)
+    pid_file = tmp_path / "pid"
+    bridge = scripted(LOOP + f"    open({str(pid_file)!r}, 'w').write(str(os.getpid())); time.sleep(100)\n")
+    with pytest.raises(ModelRegistryUnavailable, match=r"did not end `find` within 0\.5 s"):
+        bridge.call("find", 0.5)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid_file.read_text()), 0)
+
+
+def test_an_interpreter_that_is_not_there_is_named_with_the_remedy():
+    bridge = Bridge(Path("/no/such/python"), {"kind": "mlflow"})
+    with pytest.raises(ModelRegistryRefused, match=r"/no/such/python cannot .*requirements-azureml.txt"):
+        bridge.call("find")
+
+
+def test_what_the_other_process_prints_as_a_log_goes_to_ours(scripted, caplog):
+    caplog.set_level(logging.INFO)
+    bridge = scripted(
+        LOOP + "    print('loading', file=sys.stderr, flush=True)\n    time.sleep(0.2)\n"
+        "    print(json.dumps({'version': 1, 'value': None}), flush=True)\n"
+    )
+    bridge.call("find")
+    assert "loading" in caplog.messages
+
+
+def test_airflows_secrets_stay_here_and_ours_are_no_arguments(scripted, monkeypatch):
+    monkeypatch.setenv("AIRFLOW_CONN_X", "hunter2")
+    source = LOOP + "    said = [dict(os.environ), open('/proc/self/cmdline').read()]\n"
+    bridge = scripted(source + "    print(json.dumps({'version': 1, 'value': said}), flush=True)\n")
+    environment, arguments = bridge.call("find")
+    assert "AIRFLOW_CONN_X" not in environment
+    assert "hunter2" not in str([*environment.values(), arguments])
+
+
+def test_the_process_ends_when_the_bridge_is_closed(scripted):
+    bridge = scripted(LOOP + "    print(json.dumps({'version': 1, 'value': os.getpid()}), flush=True)\n")
+    pid = bridge.call("find")
+    bridge.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    bridge.close()
+
+
+def test_a_fault_of_the_other_end_is_told_and_it_goes_on(tmp_path):
+    """The real server: an unknown call, then one to an MLflow that does not answer."""
+    options = {"kind": "mlflow", "url": "http://127.0.0.1:9", "patience_s": 0}
+    bridge = Bridge(Path(sys.executable), options)
+    try:
+        with pytest.raises(StepCrashed, match="no call 'drop_everything'"):
+            bridge.call("drop_everything")
+        with pytest.raises(ModelRegistryUnavailable, match="9 does not answer"):
+            BridgedRegistry(bridge).find("m", "k")
+    finally:
+        bridge.close()
