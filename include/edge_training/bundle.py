@@ -3,6 +3,7 @@
     model/**           an MLflow model directory
     metrics.jsonl      {"step", "name", "value"} per line, as the training script wrote it
     evaluation.json    the report of the evaluation
+    run.json           parameters and tags that the script logged with MLflow, if it did
 
 A bundle is named by its digest, the SHA-256 of its listing. The store holds `<digest>.tar`: paths sorted,
 fixed owner, mode and time, so that the same files are the same bytes on every machine.
@@ -23,7 +24,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import IO, Any, Final
 
-from edge_runner.listing import BUNDLE_NAME, METRICS_PATH, ListedFile, bundle_digest, objection
+from edge_runner.listing import BUNDLE_NAME, METRICS_PATH, RUN_PATH, ListedFile, bundle_digest, objection
 from edge_training import tarstream
 from edge_training.errors import ExportRefused
 
@@ -36,8 +37,9 @@ ALLOWED: Final = (
     "model/model.skops",
     "metrics.jsonl",
     "evaluation.json",
+    "run.json",
 )
-"""What may leave unless a DAG says otherwise: a scikit-learn model as MLflow saves it, two reports."""
+"""What may leave unless a DAG says otherwise: a scikit-learn model as MLflow saves it, and reports."""
 MAX_SIZE_BYTES: Final = 2 * 1024**3
 
 _STREAM_OVERHEAD_BYTES = 1 << 20
@@ -147,6 +149,14 @@ def read_metrics(bundle: Path) -> list[Metric]:
             points = [json.loads(line) for line in content]
             return [Metric(point["name"], float(point["value"]), point["step"]) for point in points]
     return []
+
+
+def read_run(bundle: Path) -> dict[str, dict[str, str]]:
+    """`params` and `tags` that the training script logged with MLflow; empty when it logged none."""
+    for member, content in read_files(bundle):
+        if member.name == RUN_PATH:
+            return dict(json.load(content))
+    return {}
 
 
 def unpack(bundle: Path, directory: Path) -> None:

@@ -12,6 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from edge_runner import mlflow_files
 from edge_runner.listing import (
     BUNDLE_NAME,
     EVALUATION_PATH,
@@ -19,6 +20,7 @@ from edge_runner.listing import (
     MODEL_FILE_PATH,
     MODEL_NAME,
     MODEL_PREFIX,
+    RUN_PATH,
     ListedFile,
     bundle_digest,
     path_objection,
@@ -27,6 +29,7 @@ from edge_runner.listing import (
 from edge_runner.metrics import METRIC_NAME, read_points
 from edge_runner.protocol import Dirs, StepError, canonical_json, write_atomically
 
+MAX_RUN_BYTES = 64 * 1024
 _CHUNK_BYTES = 1 << 20
 
 
@@ -46,6 +49,7 @@ def run(request: Mapping[str, Any], secrets: Mapping[str, str], dirs: Dirs) -> d
     """
     points = read_points(dirs.inputs / "train" / METRICS_PATH)
     write_atomically(dirs.job / METRICS_PATH, metric_lines(points))
+    keep_run(dirs)
     sources = dict(bundle_sources(dirs))
     check_sources(sources, request["allow"], int(request["max_bytes"]))
     bundle = dirs.job / BUNDLE_NAME
@@ -71,6 +75,23 @@ def metric_lines(points: Sequence[Mapping[str, Any]]) -> bytes:
     return b"".join(canonical_json(point) + b"\n" for point in points)
 
 
+def keep_run(dirs: Dirs) -> None:
+    """Leave what the script logged with MLflow where `bundle_sources` looks for it.
+
+    Raises:
+        StepError: kind `ExportRefused`, when it is too long for parameters and tags.
+    """
+    (dirs.job / RUN_PATH).unlink(missing_ok=True)
+    if found := mlflow_files.logged(dirs.inputs / "train" / mlflow_files.STORE_NAME):
+        content = canonical_json(found)
+        if len(content) > MAX_RUN_BYTES:
+            raise refusal(
+                f"The parameters and tags that the script logged with MLflow take {len(content)} bytes, and "
+                f"at most {MAX_RUN_BYTES} may leave the site; log less."
+            )
+        write_atomically(dirs.job / RUN_PATH, content)
+
+
 def bundle_sources(dirs: Dirs) -> Iterator[tuple[str, Path]]:
     """Every file of the bundle: its path in the bundle and where it lies now."""
     model = dirs.inputs / "train" / MODEL_NAME
@@ -78,6 +99,8 @@ def bundle_sources(dirs: Dirs) -> Iterator[tuple[str, Path]]:
         if source.is_symlink() or not source.is_dir():
             yield MODEL_PREFIX + source.relative_to(model).as_posix(), source
     yield METRICS_PATH, dirs.job / METRICS_PATH
+    if (dirs.job / RUN_PATH).exists():
+        yield RUN_PATH, dirs.job / RUN_PATH
     yield EVALUATION_PATH, dirs.inputs / "evaluate" / EVALUATION_PATH
 
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from edge_runner import mlflow_files
 from edge_runner.checkpoints import remove_torn
 from edge_runner.listing import CHECKPOINTS_NAME, METRICS_PATH, MODEL_FILE_PATH, MODEL_NAME
 from edge_runner.metrics import finish_last_line, last_values
@@ -30,13 +31,15 @@ def run(request: Mapping[str, Any], secrets: Mapping[str, str], dirs: Dirs) -> d
     require_script(dirs, script, "training_script")
     variables = prepare(request, dirs)
     started = time.monotonic()
-    end = run_script(dirs, script, variables, int(request["threads"]), time_limit_s)
+    with mlflow_files.followed(dirs):
+        end = run_script(dirs, script, variables, int(request["threads"]), time_limit_s)
     require_success(end, script, time_limit_s, "TrainingFailed", "train")
+    mlflow_files.adopt_logged_model(dirs)
     if not (dirs.job / MODEL_FILE_PATH).is_file():
         raise StepError(
             "NoModel",
             f"{script} ended well but left no MLmodel in EDGE_MODEL_DIR; save the model there, e.g. "
-            "with mlflow.sklearn.save_model.",
+            "with mlflow.sklearn.save_model, or log it with MLflow.",
         )
     return {
         "metrics": last_values(dirs.job / METRICS_PATH),
@@ -54,4 +57,5 @@ def prepare(request: Mapping[str, Any], dirs: Dirs) -> dict[str, str]:
     checkpoints.mkdir(exist_ok=True)
     remove_torn(checkpoints)
     finish_last_line(dirs.job / METRICS_PATH)
-    return common_variables(request, model, dirs) | {"EDGE_CHECKPOINT_DIR": str(checkpoints)}
+    own = {"EDGE_CHECKPOINT_DIR": str(checkpoints)}
+    return common_variables(request, model, dirs) | mlflow_files.variables(dirs) | own

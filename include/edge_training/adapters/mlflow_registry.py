@@ -168,8 +168,14 @@ class _Registering:
         """Write tags, parameters, and the points of metrics that were not forwarded while it trained."""
         from mlflow.entities import Param
 
-        params = [Param(name, value) for name, value in sorted(self._registration.params.items())]
-        self._tag_run(run.info.run_id, self._tags)
+        written = run.data.params  # once and for all, such as the ballot that the run was elected by
+        params = [
+            Param(name, value)
+            for name, value in sorted(self._registration.params.items())
+            if name not in written
+        ]
+        own = {name: value for name, value in self._registration.run_tags.items() if name != STATE_TAG}
+        self._tag_run(run.info.run_id, own | self._tags)
         mlflow_curves.complete(self._client, run, self._registration.metrics)
         for start in range(0, len(params), PARAMS_PER_BATCH):
             self._client.log_batch(run.info.run_id, params=params[start : start + PARAMS_PER_BATCH])

@@ -33,6 +33,7 @@ class Registration:
         tags: Lineage; written to the version and to its run.
         metrics: Curves of the training and the figures of the evaluation.
         params: Parameters of the training script.
+        run_tags: What the script itself wants its run to be marked with; ours come before them.
         attachments: Small files that go with the version beside the bundle, by path.
         description: One sentence for people.
         state: What the version's tag `state` says in the end: `registered`, or `rejected` for a model that
@@ -45,6 +46,7 @@ class Registration:
     tags: Mapping[str, str] = field(default_factory=dict)
     metrics: Sequence[Metric] = ()
     params: Mapping[str, str] = field(default_factory=dict)
+    run_tags: Mapping[str, str] = field(default_factory=dict)
     attachments: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     description: str = ""
     state: str = STATE_REGISTERED

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_runner.protocol import canonical_json
-from edge_training.bundle import Metric, read_metrics
+from edge_training.bundle import Metric, read_metrics, read_run
 from edge_training.errors import GateFailed
 from edge_training.ports.model_registry import (
     BUNDLE_DIGEST_TAG,
@@ -106,12 +106,12 @@ def register(
 
     Args:
         registry: Where to.
-        bundle: The stored bundle; its curves of metrics go with it.
+        bundle: The stored bundle; its curves of metrics go with it, and what the script logged with MLflow.
         name: The model's name.
         training_key: The identity of the training.
         lineage: Where the model comes from.
         evaluation: What was measured on the holdout, and the gates.
-        params: Parameters of the training script.
+        params: Parameters of the training script; they come before those that it logged.
         attachments: Report and profile of the data, from `data_files`.
 
     Returns:
@@ -123,13 +123,15 @@ def register(
         GateFailed: A gate is not passed; the version is there, rejected.
     """
     holdout = [Metric(f"{HOLDOUT_PREFIX}{metric}", value) for metric, value in evaluation.metrics.items()]
+    logged = read_run(bundle)
     registration = Registration(
         name=name,
         training_key=training_key,
         bundle=bundle,
         tags=asdict(lineage) | evaluation.tags(),
         metrics=[*read_metrics(bundle), *holdout],
-        params={key: str(value) for key, value in params.items()},
+        params=logged.get("params", {}) | {key: str(value) for key, value in params.items()},
+        run_tags=logged.get("tags", {}),
         attachments=attachments,
         description=f"Trained on {lineage.window} at {lineage.site}, evaluated on {lineage.partition}.",
         state=STATE_REJECTED if evaluation.objection else STATE_REGISTERED,

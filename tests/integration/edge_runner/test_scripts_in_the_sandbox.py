@@ -250,6 +250,33 @@ async def test_metrics_are_shown_while_the_script_runs(host, job):
     await host.stop(made.name, 0)
 
 
+USES_MLFLOW = """
+import mlflow, time
+import numpy as np
+from sklearn.linear_model import Ridge
+mlflow.autolog()
+x = np.arange(30.0).reshape(10, 3)
+with mlflow.start_run():
+    mlflow.log_metric("loss", 2.0, step=1)
+    time.sleep(3)
+    mlflow.log_metric("loss", 1.0, step=2)
+    Ridge(alpha=0.25).fit(x, x @ [1.0, 2.0, 3.0])
+"""
+
+
+async def test_an_unchanged_mlflow_script_trains_without_a_network_and_shows_its_metrics(host, job):
+    made = job(USES_MLFLOW)
+    await ensure_started(host, made, OWNER)
+    said = await watched(host, made)
+    assert [(point.step, point.value) for point in said.points if point.name == "loss"] == [
+        (1, 2.0),
+        (2, 1.0),
+    ]
+    value = await collect(host, made.name)
+    assert value["metrics"].items() >= {"loss": 1.0, "training_r2_score": 1.0}.items()
+    assert await host.read_file(made.name, f"{JOB_DIR}/model/MLmodel")
+
+
 COUNTS_ITS_STARTS = """
 import os, pathlib, time
 checkpoints = pathlib.Path(os.environ["EDGE_CHECKPOINT_DIR"])

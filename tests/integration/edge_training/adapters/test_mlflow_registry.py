@@ -83,6 +83,25 @@ def tags_of(found: dict[str, Any]) -> dict[str, str]:
     return {tag["key"]: tag["value"] for tag in found.get("tags", [])}
 
 
+def test_what_the_script_logged_itself_is_in_the_run_and_never_passes_for_ours(site, registration):
+    own = replace(
+        registration,
+        params={**registration.params, "elected_run": "me", "alpha": "0.25"},
+        run_tags={"team": "blue", "state": "registered", "training_key": "another"},
+    )
+
+    version = MlflowRegistry(MlflowSession(site.mlflow_url)).register(own)
+
+    run = httpx.get(
+        f"{site.mlflow_url}/api/2.0/mlflow/runs/get", params={"run_id": version.run_id}, trust_env=False
+    ).json()["run"]["data"]
+    params = {found["key"]: found["value"] for found in run["params"]}
+    assert params == {"elected_run": version.run_id, "alpha": "0.25", "window_days": "14"}
+    tags = {found["key"]: found["value"] for found in run["tags"]}
+    assert tags.items() >= {"team": "blue", "state": "registered", "training_key": KEY}.items()
+    assert "team" not in version.tags
+
+
 def test_a_crash_while_a_verdict_changes_leaves_a_version_that_is_unfinished_or_has_one_of_both(
     site, registration, tmp_path
 ):

@@ -50,6 +50,32 @@ def test_model_metrics_and_evaluation_are_copied_and_listed(dirs):
     assert (dirs.job / "bundle/model/MLmodel").read_text() == "flavors: {}\n"
 
 
+def logged_with_mlflow(dirs, **params: str) -> None:
+    run = dirs.inputs / "train" / "mlflow" / "0" / "run"
+    for folder in ("metrics", "params", "tags"):
+        (run / folder).mkdir(parents=True)
+    (run / "meta.yaml").write_text("start_time: 1\n")
+    (run / "tags" / "team").write_text("blue")
+    for name, value in params.items():
+        (run / "params" / name).write_text(value)
+
+
+def test_parameters_and_tags_that_the_script_logged_with_mlflow_leave_with_the_model(dirs):
+    logged_with_mlflow(dirs, alpha="0.25")
+
+    value = export.run(REQUEST, {}, dirs)
+
+    assert "run.json" in [file["path"] for file in value["files"]]
+    found = json.loads((dirs.job / "bundle/run.json").read_bytes())
+    assert found == {"params": {"alpha": "0.25"}, "tags": {"team": "blue"}}
+
+
+def test_parameters_that_are_data_in_disguise_do_not_leave(dirs):
+    logged_with_mlflow(dirs, alpha="x" * 70_000)
+
+    assert "at most 65536 may leave the site; log less" in refusal(dirs).message
+
+
 def test_the_probe_stays_on_the_site(dirs):
     export.run(REQUEST, {}, dirs)
 

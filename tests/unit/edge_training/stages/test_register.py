@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 import pytest
-from tests.bundles import stored
+from tests.bundles import FILES, stored
 from tests.fakes.model_registry import InMemoryModelRegistry
 from tests.fakes.validations import InMemoryValidations
 
@@ -69,6 +69,17 @@ def test_a_version_carries_its_lineage_curves_and_parameters(tmp_path):
         "bundle_digest": bundle.stem,
         "registry_run_id": version.run_id,
     }
+
+
+def test_what_the_script_logged_with_mlflow_is_in_its_run_and_our_parameters_come_first(tmp_path):
+    run = b'{"params":{"alpha":"0.25","depth":"9"},"tags":{"team":"blue"}}'
+    models, bundle = InMemoryModelRegistry(), stored(tmp_path, {**FILES, "run.json": run})
+
+    register(models, bundle, "flight_delay", "k" * 64, LINEAGE, GOOD, {"depth": 3}, {})
+
+    registration = models.registrations["flight_delay", "1"]
+    assert registration.params == {"alpha": "0.25", "depth": "3"}
+    assert registration.run_tags == {"team": "blue"}
 
 
 def test_a_model_that_fails_a_gate_is_kept_as_rejected_with_the_reason_and_goes_no_further(tmp_path):
