@@ -37,6 +37,8 @@ class _Watched:
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._client, name)
+        if not callable(method):
+            return method
 
         def watched(*arguments, **options):
             self._session.count(name)

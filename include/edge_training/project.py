@@ -149,6 +149,8 @@ class ModelProject:
         drift: How far the data may be from what the champion was trained on.
         training_limit_s: How long training may take.
         min_free_disk_bytes: What must be free on the site's disk before a training starts.
+        derived_inputs: Inputs of the model's signature that are no columns of the contract: whoever asks the
+            model computes them.
         may_leave: Patterns of the files that may leave the site.
         max_bundle_bytes: How much may leave.
     """
@@ -168,6 +170,7 @@ class ModelProject:
     drift: Drift = Drift()
     training_limit_s: int = 4 * 3600
     min_free_disk_bytes: int = 5 * 2**30
+    derived_inputs: tuple[str, ...] = ()
     may_leave: tuple[str, ...] = ALLOWED
     max_bundle_bytes: int = MAX_SIZE_BYTES
 
@@ -194,6 +197,7 @@ class ModelProject:
             )
         for field in ("include", "exclude"):
             _require_patterns(f"`{field}` of {self.name}", getattr(self, field))
+        _require_tuple(f"`derived_inputs` of {self.name}", self.derived_inputs, "names")
         if not self.include:
             raise BadRequest(f"`include` of {self.name} is empty; leave it out to include everything.")
 
@@ -243,6 +247,10 @@ class ModelProject:
         return path.read_text()
 
 
+def _require_tuple(what: str, value: Any, of: str) -> None:
+    if isinstance(value, str):
+        raise BadRequest(f"{what} is a text; write ({value!r},), a tuple of {of}.")
+
+
 def _require_patterns(what: str, patterns: Any) -> None:
-    if isinstance(patterns, str):
-        raise BadRequest(f"{what} is a text; write ({patterns!r},), a tuple of patterns.")
+    _require_tuple(what, patterns, "patterns")

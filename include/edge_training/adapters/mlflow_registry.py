@@ -18,6 +18,7 @@ from edge_runner.listing import LISTING_PATH, MODEL_NAME, ListedFile, bundle_dig
 from edge_runner.protocol import canonical_json
 from edge_training import bundle as bundles
 from edge_training.adapters import mlflow_curves
+from edge_training.adapters.mlflow_limits import require_same_major, require_writable
 from edge_training.adapters.mlflow_runs import quoted, training_run
 from edge_training.adapters.mlflow_session import MlflowSession, unless_absent, unless_existing
 from edge_training.errors import ExportRefused, ModelRegistryRefused, ModelRegistryUnavailable
@@ -59,6 +60,8 @@ class MlflowRegistry:
     def register(self, registration: Registration) -> ModelVersion:
         """See `ModelRegistry.register`."""
         files = bundles.read_listing(registration.bundle)
+        require_writable(registration)
+        self._session.call(lambda client: require_same_major(client, self._session.url))
         return self._session.call(lambda client: _Registering(client, registration, files).run())
 
     def set_tags(self, version: ModelVersion, tags: Mapping[str, str]) -> ModelVersion:

@@ -24,6 +24,7 @@ from edge_training.errors import BadRequest
 from edge_training.ports.model_registry import ModelRegistry, ModelVersion
 from edge_training.project import ModelProject
 from edge_training.revision import git_commit
+from edge_training.signature import require_fit
 from edge_training.stages import build, push, register
 from edge_training.stages.rollout import policy_of
 
@@ -86,9 +87,11 @@ class RegisterModelOperator(DocumentedOperator):
         """Register, or find what was registered."""
         self.check_inputs()
         key, hook = self.training["training_key"], ModelRegistryHook(self.model_registry_conn_id)
+        bundle = stored_bundle(self.bundle_store, self.bundle["bundle_digest"])
+        require_fit(bundle, self.model.contract_text(), self.model.derived_inputs)
         registered = register.register(
             hook.client(),
-            stored_bundle(self.bundle_store, self.bundle["bundle_digest"]),
+            bundle,
             self.model.name,
             key,
             self._lineage(context),
