@@ -14,6 +14,7 @@ from edge_airflow.operators.data import (
     WaitForPartitionOperator,
 )
 from edge_airflow.operators.model import (
+    EvaluateChampionOperator,
     EvaluateModelOperator,
     ExportModelOperator,
     TrainModelOperator,
@@ -27,7 +28,12 @@ MODEL = ModelProject(
     folder=Path(__file__).parents[1] / "include" / "flight_delay",
     container="flights-data",
     prefix="flights/date={partition}/",
-    gates=(Gate("mae", at_most=60.0), Gate("mae_to_baseline", at_most=1.2)),
+    gates=(
+        Gate("mae", at_most=60.0),
+        Gate("mae_to_baseline", at_most=1.2),
+        Gate("mae", above_champion_by=5.0),
+        Gate("mae", at_most=80.0, slice="carrier", min_rows=100),
+    ),
     # Windows of one year differ by up to 0.5, its stormiest days by up to 3.6 (measured).
     drift=Drift(psi_warn=0.25, psi_stop=5.0, ignore=("year", "month", "day", "time_hour")),
     training_limit_s=1800,
@@ -85,8 +91,11 @@ def train_flight_delay() -> None:
         script_params=script_params,
         force="{{ params.force }}",
     )
+    champion = EvaluateChampionOperator(
+        task_id="evaluate_champion", snapshot=snapshot.output, training=train.output
+    )
     evaluate = EvaluateModelOperator(
-        task_id="evaluate_model", snapshot=snapshot.output, training=train.output
+        task_id="evaluate_model", snapshot=snapshot.output, training=train.output, champion=champion.output
     )
     export = ExportModelOperator(task_id="export_model", training=train.output, evaluation=evaluate.output)
     register = RegisterModelOperator(
@@ -113,6 +122,7 @@ def train_flight_delay() -> None:
         >> stage
         >> validate
         >> train
+        >> champion
         >> evaluate
         >> export
         >> register

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from hashlib import sha256
+from hashlib import file_digest, sha256
+from pathlib import Path
 from typing import Any, TypedDict
 
 from edge_runner.globs import matches_any
@@ -56,6 +57,17 @@ def listing_of(files: Mapping[str, bytes]) -> list[ListedFile]:
 def bundle_digest(files: Iterable[ListedFile]) -> str:
     """The SHA-256, in hex, of the listing's canonical JSON in order of paths: the identity of a bundle."""
     return sha256(canonical_json(sorted(files, key=lambda file: file["path"]))).hexdigest()
+
+
+def list_files(directory: Path) -> list[ListedFile]:
+    """The listing of all files below a directory, by the bytes they hold now."""
+    return [_listed(path, directory) for path in sorted(directory.rglob("*")) if path.is_file()]
+
+
+def _listed(path: Path, directory: Path) -> ListedFile:
+    with path.open("rb") as file:
+        digest = file_digest(file, "sha256").hexdigest()
+    return {"path": path.relative_to(directory).as_posix(), "size": path.stat().st_size, "sha256": digest}
 
 
 def objection(files: Any, allow: Sequence[str], max_size_bytes: int) -> str | None:

@@ -1,4 +1,5 @@
-"""The metrics file: JSON lines `{"step", "name", "value"}`, appended by a script, read by us.
+"""The metrics file: JSON lines `{"step", "name", "value"}`, appended by a script, read by us; lines with a
+`slice` are `slices.py`'s.
 
 A script may do with its file what it likes, remove it or put a pipe in its place; that never holds us up.
 """
@@ -15,6 +16,8 @@ from typing import Any, BinaryIO
 
 METRIC_NAME = re.compile(r"[A-Za-z0-9_./ -]{1,100}")
 """Names that may leave the site; anything else could be a place to hide data."""
+SLICE_KEY = "slice"
+"""What a line has that is one group's."""
 MOST_BYTES_AT_ONCE = 2**20
 STEPS = range(-(2**63), 2**63)
 """What a model registry takes as a step."""
@@ -71,11 +74,13 @@ def points_of(text: bytes) -> list[tuple[int, str, float]]:
 
 def parse_point(line: bytes) -> tuple[int, str, float] | None:
     """Step, name and value of a line; None for torn or foreign lines and values that are not finite: a broken
-    metric never fails a training.
+    metric never fails a training. None, too, for a line of a slice: a group's metric is not that of all.
     """
     try:
         point = json.loads(line.decode(errors="replace"))
         step, name, value = int(point["step"]), str(point["name"]), float(point["value"])
+        if SLICE_KEY in point:
+            return None
     except (ValueError, OverflowError, KeyError, TypeError, RecursionError):
         return None
     return (step, name, value) if math.isfinite(value) and step in STEPS else None

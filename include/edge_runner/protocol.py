@@ -37,6 +37,8 @@ what a job must not forge.
 JOB_DIR = f"{JOB_VOLUME_DIR}/{WORK_NAME}"
 PAYLOAD_NAME = "payload"
 """In the root of a job's volume: what the job runs; a restarted container finds it again."""
+DELIVERED_NAME = "delivered"
+"""In the root of a job's volume: the files of a registered bundle, which the job may read and not write."""
 COMPLETE_NAME = "complete"
 """In a view: the empty file that says that the view is there; gone when it was evicted."""
 CACHE_DIR = f"{CACHE_VOLUME_DIR}/{WORK_NAME}"
@@ -72,6 +74,8 @@ class Dirs:
     """Job volumes of earlier steps, read-only, one directory each."""
     code: Path = Path(CODE_DIR)
     """The step's code, its request and its secrets, in memory."""
+    delivered: Path = Path(f"{JOB_VOLUME_DIR}/{DELIVERED_NAME}")
+    """A registered bundle that was brought to the site for this job, read-only."""
 
 
 @dataclass

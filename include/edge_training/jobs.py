@@ -48,6 +48,7 @@ class EdgeJob:
         limits: CPU, memory and the like.
         labels: What housekeeping and people want to know.
         login: Who pulls the image.
+        bundle: A stored bundle whose files the job finds in its volume and may not change; None for none.
         proof: A file that the job leaves outside its own volume, with the moment in ISO 8601. An ended job
             whose proof is gone, because what it made was evicted, or old, so that it may be evicted under
             whoever relies on it, is done anew; empty for a job whose success cannot go away.
@@ -66,6 +67,7 @@ class EdgeJob:
     limits: Limits = DEFAULT_LIMITS
     labels: Mapping[str, str] = field(default_factory=dict)
     login: RegistryLogin | None = None
+    bundle: Path | None = None
     proof: str = ""
 
     @property

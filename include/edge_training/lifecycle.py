@@ -83,6 +83,8 @@ async def ensure_started(
     if found == "created":
         await host.prepare(job.container())
         await host.write_file(job.name, protocol.JOB_VOLUME_DIR, protocol.PAYLOAD_NAME, job.payload())
+        if job.bundle:
+            await host.unpack(job.name, protocol.JOB_VOLUME_DIR, protocol.DELIVERED_NAME, job.bundle)
         with suppress(errors.SiteBusy):  # whoever watches the job starts it when its turn has come
             await start(host, state, job.message())
         state = await existing(host, job.name)

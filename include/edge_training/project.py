@@ -9,7 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from edge_runner.gates import BOUNDS, RELATIVE
 from edge_runner.globs import EVERYTHING
+from edge_runner.profiles.disclosure import K
 from edge_training import identity
 from edge_training.bundle import ALLOWED, MAX_SIZE_BYTES
 from edge_training.errors import BadRequest
@@ -19,28 +21,66 @@ NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
 
 @dataclass(frozen=True)
 class Gate:
-    """A limit that a metric of the evaluation must keep; give one of the two bounds."""
+    """A limit that a metric of the evaluation must keep; give exactly one of the four bounds.
+
+    Attributes:
+        metric: The metric's name, as the evaluation script writes it.
+        at_most: The highest value allowed.
+        at_least: The lowest value allowed.
+        above_champion_by: How much higher than the champion's on the same holdout it may be, for metrics of
+            which less is better; below 0, it must be lower by that much.
+        below_champion_by: How much lower than the champion's it may be, for metrics of which more is better.
+        slice: A column by which the script reports the metric, too; then the bound holds in every group.
+        min_rows: Smaller groups do not count; 10 when it is left out, and never less.
+    """
 
     metric: str
     at_most: float | None = None
     at_least: float | None = None
+    above_champion_by: float | None = None
+    below_champion_by: float | None = None
+    slice: str = ""
+    min_rows: int | None = None
 
-    def request(self) -> dict[str, float | str]:
-        """The gate as the evaluation step reads it.
+    def __post_init__(self) -> None:
+        """Refuse what could not be judged after hours of training.
 
         Raises:
-            BadRequest: Not exactly one bound is given.
+            BadRequest: There is not exactly one bound, it is no finite number, or the groups are too small.
         """
-        bounds = {
-            name: value
-            for name, value in (("at_most", self.at_most), ("at_least", self.at_least))
-            if value is not None
-        }
-        if len(bounds) != 1:
+        if len(self._bounds) != 1:
             raise BadRequest(
-                f"The gate on {self.metric} needs exactly one of at_most and at_least; correct the DAG file."
+                f"The gate on {self.metric} needs exactly one of {', '.join(BOUNDS)}; correct the DAG file."
             )
-        return {"metric": self.metric, **bounds}
+        name, limit = next(iter(self._bounds.items()))
+        if type(limit) not in (int, float) or not math.isfinite(limit):
+            raise BadRequest(f"{name} of the gate on {self.metric} is {limit!r}; give a finite number.")
+        if self.min_rows is None:
+            return
+        if not self.slice:
+            raise BadRequest(
+                f"min_rows of the gate on {self.metric} counts the rows of groups; name their column in "
+                "slice, or leave it out."
+            )
+        if self.min_rows < K:
+            raise BadRequest(
+                f"min_rows={self.min_rows} of the gate on {self.metric} would tell of fewer than {K} rows; "
+                f"set it to {K} or more."
+            )
+
+    @property
+    def is_relative(self) -> bool:
+        """Whether it asks for the champion."""
+        return next(iter(self._bounds)) in RELATIVE
+
+    def request(self) -> dict[str, Any]:
+        """The gate as the evaluation step reads it."""
+        groups = {"slice": self.slice, "min_rows": self.min_rows or K} if self.slice else {}
+        return {"metric": self.metric, **self._bounds, **groups}
+
+    @property
+    def _bounds(self) -> dict[str, float]:
+        return {name: value for name in BOUNDS if (value := getattr(self, name)) is not None}
 
 
 @dataclass(frozen=True)
@@ -212,6 +252,11 @@ class ModelProject:
             "exclude": list(self.exclude),
             "ready": asdict(self.ready),
         }
+
+    @property
+    def asks_for_champion(self) -> bool:
+        """Whether a gate compares with the champion."""
+        return any(gate.is_relative for gate in self.gates)
 
     @property
     def prefix_of_all(self) -> str:

@@ -21,13 +21,14 @@ def main() -> None:
     """Measure the model and write the probe."""
     flights = features.read_flights(Path(os.environ["EDGE_DATA_DIR"]))
     model = load_model(os.environ["EDGE_MODEL_DIR"])
-    write_metrics(measure(flights, model))
+    errors = model.predict(flights[features.FEATURES]) - flights[features.TARGET]
+    write_metrics(measure(flights, model, errors))
+    write_slice("mae", errors.abs(), flights["carrier"])
     write_probe(flights)
 
 
-def measure(flights: pd.DataFrame, model: PyFuncModel) -> dict[str, float]:
+def measure(flights: pd.DataFrame, model: PyFuncModel, errors: pd.Series[float]) -> dict[str, float]:
     """Errors in minutes: of the model, and of a constant guess, the median of the training data."""
-    errors = model.predict(flights[features.FEATURES]) - flights[features.TARGET]
     baseline_errors = (model.metadata.metadata or {})["constant_minutes"] - flights[features.TARGET]
     mae, baseline_mae = float(errors.abs().mean()), float(baseline_errors.abs().mean())
     return {
@@ -45,6 +46,14 @@ def write_metrics(metrics: dict[str, float]) -> None:
         for name, value in metrics.items():
             file.write(json.dumps({"step": 0, "name": name, "value": value}) + "\n")
             print(f"{name}: {value:.3f}")
+
+
+def write_slice(name: str, values: pd.Series[float], groups: pd.Series[str]) -> None:
+    """Write one line per group: the mean, and of how many rows; small groups stay on the site."""
+    with Path(os.environ["EDGE_METRICS_FILE"]).open("a") as file:
+        for group, of_group in values.groupby(groups):
+            line = {"step": 0, "name": name, "value": float(of_group.mean()), "rows": len(of_group)}
+            file.write(json.dumps(line | {"slice": {groups.name: group}}) + "\n")
 
 
 def write_probe(flights: pd.DataFrame) -> None:

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
+from tests.bundles import FILES, stored
 from tests.edge_world import FAILS, GOES_ON, HUNGRY, RESUMES, RUNS, SUCCEEDS, World
 from tests.fakes.edge_host import InMemoryEdgeHost
 from tests.jobs import NEXT_TRY, OTHER_RUN, OWNER, Said
@@ -368,6 +369,23 @@ async def test_a_part_of_a_volume_that_is_gone_names_the_remedy(world):
     later = world.job(SUCCEEDS, mounts=(part,))
     with pytest.raises(errors.BadRequest, match=r"no longer has .*views/none"):
         await ensure_started(world.host, later, OWNER)
+
+
+async def test_a_tars_files_lie_in_the_jobs_volume_and_a_second_time_changes_nothing(world, tmp_path):
+    job = world.job(SUCCEEDS)
+    bundle = stored(tmp_path)
+    await world.host.ensure_image(job.image, None)
+    await world.host.create(job.container())
+    await world.host.prepare(job.container())
+    for _ in range(2):  # a worker may die in between
+        await world.host.unpack(job.name, JOB_VOLUME_DIR, "delivered", bundle)
+    for path, content in FILES.items():
+        assert await world.host.read_file(job.name, f"{JOB_VOLUME_DIR}/delivered/{path}") == content
+
+
+async def test_a_tar_for_a_container_that_is_gone_is_an_interruption(world, tmp_path):
+    with pytest.raises(errors.JobInterrupted):
+        await world.host.unpack("edge-train-none", JOB_VOLUME_DIR, "delivered", stored(tmp_path))
 
 
 async def test_a_cursor_says_where_to_go_on(world):

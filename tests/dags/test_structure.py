@@ -13,6 +13,7 @@ PIPELINE = [
     "stage_data",
     "validate_data",
     "train_model",
+    "evaluate_champion",
     "evaluate_model",
     "export_model",
     "register_model",

@@ -25,7 +25,13 @@ def stopped_at(run: Ended, task_id: str, after: tuple[str, ...] = ()) -> str:
 
 BEFORE_VALIDATION = ("wait_for_partition", "snapshot_data", "stage_data")
 BEFORE_TRAINING = (*BEFORE_VALIDATION, "validate_data")
-BEFORE_REGISTRATION = (*BEFORE_TRAINING, "train_model", "evaluate_model", "export_model")
+BEFORE_REGISTRATION = (
+    *BEFORE_TRAINING,
+    "train_model",
+    "evaluate_champion",
+    "evaluate_model",
+    "export_model",
+)
 
 
 def test_a_run_without_a_partition_key_asks_for_one(airflow: Airflow) -> None:

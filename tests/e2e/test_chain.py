@@ -30,6 +30,7 @@ CHAIN = [
     "stage_data",
     "validate_data",
     "train_model",
+    "evaluate_champion",
     "evaluate_model",
     "export_model",
     "register_model",
@@ -50,6 +51,9 @@ LINEAGE = {
     "dag_id",
     "run_id",
     "metrics",
+    "gates",
+    "verdict",
+    "champion_before",
     "image_digest",
     "state",
 }

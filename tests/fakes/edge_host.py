@@ -15,7 +15,7 @@ import tarfile
 import uuid
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from edge_runner import protocol
 from edge_runner.frames import Line
@@ -279,6 +279,13 @@ class InMemoryEdgeHost:
         """See `EdgeHost.write_file`."""
         volume, inner = self._locate(name, f"{volume_dir}/{path}")
         volume[inner] = content
+
+    async def unpack(self, name: str, volume_dir: str, path: str, archive: Path) -> None:
+        """See `EdgeHost.unpack`."""
+        with tarfile.open(archive) as files:
+            for member in files:
+                if content := files.extractfile(member):
+                    await self.write_file(name, volume_dir, f"{path}/{member.name}", content.read())
 
     async def boot_id(self) -> str:
         """See `FactsSource.boot_id`."""

@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
-from edge_runner.profiles.scales import Edge, Scale
-from edge_runner.profiles.sketch import Sketch
+if TYPE_CHECKING:  # a DAG file asks for K, and shall not wait for NumPy
+    from edge_runner.profiles.scales import Edge, Scale
+    from edge_runner.profiles.sketch import Sketch
 
 K = 10
 """The smallest group of rows of which anything is told."""
 PUBLIC_K = 1
 """The same for a column whose classification is public."""
+PUBLIC = "public"
+RESTRICTED = "restricted"
+"""The contract's words for columns of which more, or nothing, may be told."""
 SHOWN_CATEGORIES = 50
 CATEGORY_CHARS = 100
 """A longer text is no category."""

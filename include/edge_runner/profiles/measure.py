@@ -14,7 +14,7 @@ import polars as pl
 
 from edge_runner.checks.row_rules import Answers, Questions
 from edge_runner.contracts.dtypes import LOGICAL_DTYPES
-from edge_runner.profiles.disclosure import PUBLIC_K, K
+from edge_runner.profiles.disclosure import PUBLIC, PUBLIC_K, RESTRICTED, K
 from edge_runner.profiles.scales import SCALES, Scale
 from edge_runner.profiles.sketch import Sketch, make_sketch
 
@@ -22,8 +22,6 @@ MAX_CATEGORIES = 1000
 """A text column with more distinct values holds names or free text; its values are not even counted."""
 FIRST_ROWS = 100_000
 """So many show whether a text has few values. A wrong guess costs one more read, and changes no result."""
-PUBLIC = "public"
-RESTRICTED = "restricted"
 _KINDS = {
     "boolean": "boolean",
     "integer": "integer",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from edge_runner.profiles.disclosure import K, choose_categories, choose_edges, coarse
-from edge_runner.profiles.measure import MAX_CATEGORIES, RESTRICTED, Measured
+from edge_runner.profiles.disclosure import RESTRICTED, K, choose_categories, choose_edges, coarse
+from edge_runner.profiles.measure import MAX_CATEGORIES, Measured
 from edge_runner.profiles.scales import SCALES
 from edge_runner.profiles.sketch import Sketch
 

@@ -1,5 +1,5 @@
 """Evaluation: run the user's script on the holdout, hold its metrics against the gates, record what the model
-answers.
+answers; or measure the champion by the same script, for the gates that ask for it.
 
 A gate that is not passed is a finding, not an error: the model is registered all the same, as rejected, with
 the reason.
@@ -8,20 +8,25 @@ The script writes metrics and a probe: a scoring request of a few holdout rows. 
 model as MLflow serves it and records its predictions, so that the serving image can later be held against
 them. The probe stays on the site.
 
-Request: `{script, partition, seed, params, threads, time_limit_s, gates: [{metric, at_most | at_least}]}`.
-Value: `{metrics: {name: value}, gates: [{metric, bound, limit, value, passed}], probe_rows}`.
+Request: `{script, partition, seed, params, threads, time_limit_s, gates, champion, contract}`; `gates` as in
+`gates.py`, `champion` is `{version, note}` or None, `contract` its text where a gate has a slice.
+Value: `{metrics: {name: value}, gates: [verdict], slices, champion_version, probe_rows}`.
+
+The champion's request has `champion: {version, bundle_digest}` and no gates, its value `{metrics}`. What was
+measured of it in groups stays on the site.
 """
 
 from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edge_runner.listing import EVALUATION_PATH, METRICS_PATH, MODEL_NAME
-from edge_runner.metrics import last_values
+from edge_runner.gates import CHAMPION_INPUT, NOBODY, Champion, Measured, judge, told_slices
+from edge_runner.listing import EVALUATION_PATH, METRICS_PATH, MODEL_NAME, bundle_digest, list_files
+from edge_runner.profiles.record import classifications
 from edge_runner.protocol import PROBE_NAME, Dirs, StepError, canonical_json, write_atomically
 from edge_runner.script import common_variables, require_script, run_script
 from edge_runner.script_end import require_success
@@ -31,56 +36,87 @@ ASKED_NAME = "request.json"
 
 
 def run(request: Mapping[str, Any], secrets: Mapping[str, str], dirs: Dirs) -> dict[str, Any]:
-    """Evaluate one trained model.
+    """Evaluate one trained model, or the champion.
 
     Raises:
         StepError: kinds `BadRequest`, `JobInterrupted`, `TimeLimit` or `EvaluationFailed`.
     """
     script = str(request["script"])
     require_script(dirs, script, "evaluation_script")
+    if "gates" not in request:
+        return {"metrics": measure_champion(request, script, dirs).metrics}
     model = dirs.inputs / "train" / MODEL_NAME
-    run_evaluation(request, script, model, dirs)
-    metrics = last_values(dirs.job / METRICS_PATH)
-    if not metrics:
-        raise StepError(
-            "EvaluationFailed",
-            f"{script} wrote no metric to EDGE_METRICS_FILE; append lines of step, name and value.",
-        )
-    gates = judge(metrics, request["gates"])
+    measured = run_evaluation(request, script, model, dirs)
+    found = hold_against_gates(request, measured, dirs)
     probe_rows = record_predictions(model, dirs.job / ASKED_NAME, dirs.job / PROBE_NAME, script)
-    write_atomically(
-        dirs.job / EVALUATION_PATH,
-        canonical_json({"partition": request["partition"], "metrics": metrics, "gates": gates}),
-    )
-    return {"metrics": metrics, "gates": gates, "probe_rows": probe_rows}
+    write_atomically(dirs.job / EVALUATION_PATH, canonical_json({"partition": request["partition"], **found}))
+    return {**found, "probe_rows": probe_rows}
 
 
-def run_evaluation(request: Mapping[str, Any], script: str, model: Path, dirs: Dirs) -> None:
+def measure_champion(request: Mapping[str, Any], script: str, dirs: Dirs) -> Measured:
+    """What the script measures of the champion, whose bundle was delivered.
+
+    Raises:
+        StepError: As `run`; kind `JobInterrupted`, too, when the bundle did not arrive whole.
+    """
+    champion = request["champion"]
+    if bundle_digest(list_files(dirs.delivered)) != champion["bundle_digest"]:
+        raise StepError(
+            "JobInterrupted",
+            f"The files of version {champion['version']}, the champion, did not arrive whole on the site; "
+            "the next try delivers them again.",
+        )
+    try:
+        return run_evaluation(request, script, dirs.delivered / MODEL_NAME, dirs)
+    except StepError as error:
+        if error.kind != "EvaluationFailed":
+            raise
+        raise StepError(
+            error.kind,
+            f"Version {champion['version']}, the champion, cannot be measured: {error.message.rstrip('.')}. "
+            f"Let {script} read that model as well, or take above_champion_by and below_champion_by out of "
+            "the gates until a model that it can read is champion.",
+            error.details,
+        ) from None
+    finally:
+        (dirs.job / ASKED_NAME).unlink(missing_ok=True)  # it holds rows, and nobody answers it
+
+
+def hold_against_gates(request: Mapping[str, Any], measured: Measured, dirs: Dirs) -> dict[str, Any]:
+    """All that leaves of an evaluation: metrics, verdicts, the slices that gates ask for."""
+    gates, contract = request["gates"], request.get("contract")
+    columns = classifications(contract) if contract else {}
+    champion = read_champion(request.get("champion"), dirs)
+    return {
+        "metrics": measured.metrics,
+        "gates": judge(gates, measured, champion, columns),
+        "slices": told_slices(gates, measured, columns),
+        "champion_version": champion.version,
+    }
+
+
+def read_champion(told: Mapping[str, Any] | None, dirs: Dirs) -> Champion:
+    """With what the model is compared; its own job has left what was measured of it."""
+    if told is None:
+        return NOBODY
+    metrics_file = dirs.inputs / CHAMPION_INPUT / METRICS_PATH
+    return Champion(told["version"], told["note"], None if told["note"] else Measured.read(metrics_file))
+
+
+def run_evaluation(request: Mapping[str, Any], script: str, model: Path, dirs: Dirs) -> Measured:
     """Run the script and turn a bad end into a sentence."""
     (dirs.job / METRICS_PATH).unlink(missing_ok=True)
     variables = common_variables(request, model, dirs) | {"EDGE_PROBE_FILE": str(dirs.job / ASKED_NAME)}
     time_limit_s = float(request["time_limit_s"])
     end = run_script(dirs, script, variables, int(request["threads"]), time_limit_s)
     require_success(end, script, time_limit_s, "EvaluationFailed", "evaluate")
-
-
-def judge(metrics: Mapping[str, float], gates: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Hold each gate against its metric; a metric that is missing fails its gate.
-
-    Args:
-        metrics: The holdout's metrics.
-        gates: Each with `metric` and either `at_most` or `at_least`.
-    """
-    verdicts = []
-    for gate in gates:
-        value = metrics.get(gate["metric"])
-        bound = "at_most" if "at_most" in gate else "at_least"
-        limit = float(gate[bound])
-        passed = value is not None and (value <= limit if bound == "at_most" else value >= limit)
-        verdicts.append(
-            {"metric": gate["metric"], "bound": bound, "limit": limit, "value": value, "passed": passed}
+    measured = Measured.read(dirs.job / METRICS_PATH)
+    if not measured.metrics:
+        raise StepError(
+            "EvaluationFailed",
+            f"{script} wrote no metric to EDGE_METRICS_FILE; append lines of step, name and value.",
         )
-    return verdicts
+    return measured
 
 
 def record_predictions(model: Path, request_file: Path, probe_file: Path, script: str) -> int:

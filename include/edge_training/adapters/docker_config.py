@@ -10,7 +10,7 @@ import io
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from edge_runner.protocol import CODE_DIR, WORK_NAME
@@ -209,6 +209,17 @@ def file_tar(path: str, content: bytes) -> bytes:
     member.size, member.mode = len(content), 0o644
     above = [directory(str(parent), 0) for parent in reversed(PurePosixPath(path).parents[:-1])]
     return tar_of([*((found, b"") for found in above), (member, content)])
+
+
+def directories_of(archive: Path, path: str) -> bytes:
+    """A tar of the root-owned directories that the files of another one will lie in, below `path`.
+
+    Docker makes those that are missing, but for everybody to write in.
+    """
+    with tarfile.open(archive, mode="r:") as files:
+        places = {parent for name in files.getnames() for parent in PurePosixPath(path, name).parents}
+    found = sorted(str(place) for place in places if place.name)
+    return tar_of([(directory(place, 0), b"") for place in found])
 
 
 def directory(path: str, owner_id: int) -> tarfile.TarInfo:

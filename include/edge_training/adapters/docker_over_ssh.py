@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AbstractContextManager, aclosing, asynccontextmanager, suppress
 from http import HTTPStatus
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import IO, Any, cast
 
 import aiodocker
@@ -247,6 +247,16 @@ class DockerOverSsh:
     async def write_file(self, name: str, volume_dir: str, path: str, content: bytes) -> None:
         with self._translated():
             await self._container(name).put_archive(volume_dir, docker_config.file_tar(path, content))
+
+    async def unpack(self, name: str, volume_dir: str, path: str, archive: Path) -> None:
+        container = self._container(name)
+        url = f"http://docker/{self._docker.api_version}/containers/{name}/archive"
+        with archive.open("rb") as file, self._translated():
+            await container.put_archive(volume_dir, docker_config.directories_of(archive, path))
+            target = {"path": f"{volume_dir}/{path}"}
+            async with self._session.put(url, params=target, data=file, timeout=STREAM_LIMITS) as response:
+                if response.status != HTTPStatus.OK:
+                    raise aiodocker.DockerError(response.status, await response.text())
 
     async def stream_directory(self, name: str, path: str) -> AsyncGenerator[bytes, None]:
         url = f"http://docker/{self._docker.api_version}/containers/{name}/archive"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, Protocol
 
 from edge_training.errors import BadRequest
@@ -248,6 +249,11 @@ class EdgeHost(FactsSource, Protocol):
     async def write_file(self, name: str, volume_dir: str, path: str, content: bytes) -> None:
         """Place a small root-owned file at `path` below `volume_dir`, where a writable volume of the
         container is mounted; missing directories on the way are made.
+        """
+
+    async def unpack(self, name: str, volume_dir: str, path: str, archive: Path) -> None:
+        """Place the files of an uncompressed tar below the directory `path`, as `write_file` does; a piece at
+        a time, so that it may be of any size. It is not atomic: who reads the files checks them.
         """
 
     def stream_directory(self, name: str, path: str) -> AsyncGenerator[bytes, None]:

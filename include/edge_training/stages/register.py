@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_runner.protocol import canonical_json
+from edge_training import verdict
 from edge_training.bundle import Metric, read_metrics, read_run
 from edge_training.errors import GateFailed
 from edge_training.ports.model_registry import (
@@ -26,7 +27,8 @@ from edge_training.ports.validations import FILES_PATH, ValidationArchive
 METRICS_TAG = "metrics"
 GATES_TAG = "gates"
 VERDICT_TAG = "verdict"
-ACCEPTED = "passed all gates"
+CHAMPION_BEFORE_TAG = "champion_before"
+NO_CHAMPION = "none"
 HOLDOUT_PREFIX = "holdout/"
 
 
@@ -36,29 +38,32 @@ class Evaluation:
 
     Attributes:
         metrics: Measured on the holdout.
-        gates: Each with `metric`, `bound` (`at_most` or `at_least`), `limit`, `value` and `passed`.
+        gates: The verdicts of `edge_runner.gates`.
+        champion_version: The champion that the model is to follow; empty when there is none, None when it is
+            this model itself or nobody has looked.
     """
 
     metrics: Mapping[str, float]
     gates: Sequence[Mapping[str, Any]]
+    champion_version: str | None
 
     @property
     def objection(self) -> str:
         """Why the model may not serve; empty when it may."""
-        return "; ".join(_objection(gate) for gate in self.gates if not gate["passed"])
+        return verdict.objection(self.gates)
 
     def tags(self) -> dict[str, str]:
         """What a version says of it."""
-        return {
+        before = (
+            {}
+            if self.champion_version is None
+            else {CHAMPION_BEFORE_TAG: self.champion_version or NO_CHAMPION}
+        )
+        return before | {
             METRICS_TAG: canonical_json(dict(self.metrics)).decode(),
             GATES_TAG: canonical_json([dict(gate) for gate in self.gates]).decode(),
-            VERDICT_TAG: self.objection or ACCEPTED,
+            VERDICT_TAG: verdict.verdict(self.gates),
         }
-
-
-def _objection(gate: Mapping[str, Any]) -> str:
-    found = "not measured" if gate["value"] is None else f"{gate['value']:g}"
-    return f"{gate['metric']} is {found}, {gate['bound'].replace('_', ' ')} {gate['limit']:g} is allowed"
 
 
 @dataclass(frozen=True)

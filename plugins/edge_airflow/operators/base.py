@@ -98,8 +98,8 @@ class EdgeJobOperator(DocumentedOperator):
         self._attempt: Attempt | None = None
 
     @abstractmethod
-    def build_job(self, run: PipelineRun, context: Context) -> EdgeJob:
-        """The job this task stands for."""
+    def build_job(self, run: PipelineRun, context: Context) -> EdgeJob | dict[str, Any]:
+        """The job this task stands for; or what it hands on where there is nothing to do."""
 
     def lineage(self, run: PipelineRun, job: EdgeJob) -> Lineage:
         """What later tasks must know of the job."""
@@ -200,6 +200,8 @@ class EdgeJobOperator(DocumentedOperator):
         self.check_inputs()
         run = self.pipeline_run(context)
         job = self.build_job(run, context)
+        if not isinstance(job, EdgeJob):
+            return job
         lineage = self.lineage(run, job)
         with self._attempting(run, job.name, lineage) as attempt:
             if deferrable and self._start(attempt, run, job) in UNFINISHED:

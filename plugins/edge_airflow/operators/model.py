@@ -1,8 +1,11 @@
-"""train_model, evaluate_model, export_model, verify_image: the model's way on the site."""
+"""train_model, evaluate_champion, evaluate_model, export_model, verify_image: the model's way on the site."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,11 +15,13 @@ from edge_airflow.hooks.registries import ImageRegistryHook, ModelRegistryHook
 from edge_airflow.operators.base import EdgeJobOperator, Lineage
 from edge_airflow.operators.defaults import BUNDLE_STORE, DEFAULT_MODEL_REGISTRY
 from edge_airflow.tracked import Tracked
+from edge_airflow.validated import champion_to_compare_with
+from edge_training import verdict
 from edge_training.identity import code_digest
 from edge_training.jobs import EdgeJob
 from edge_training.ports.edge_host import EdgeHost
 from edge_training.run import PipelineRun
-from edge_training.stages import evaluate, export, train, verify
+from edge_training.stages import champion, evaluate, export, train, verify
 from edge_training.stages.preflight import SiteNeeds, ensure_ready
 
 
@@ -82,27 +87,103 @@ class TrainModelOperator(EdgeJobOperator):
         }
 
 
+class EvaluateChampionOperator(EdgeJobOperator):
+    """Measures the champion on the holdout day with this run's script, where a gate compares with it.
+
+    Args:
+        snapshot: What snapshot_data handed on.
+        training: What train_model handed on.
+        model_registry_conn_id: Who knows the champion, and has its bundle.
+        bundle_store: The workers' directory of bundles.
+    """
+
+    template_fields: Sequence[str] = (
+        *EdgeJobOperator.template_fields,
+        "snapshot",
+        "training",
+        "bundle_store",
+    )
+    handed_on: ClassVar[tuple[str, ...]] = ("snapshot", "training")
+    from_variables: ClassVar[Mapping[str, str]] = {
+        **EdgeJobOperator.from_variables,
+        "bundle_store": "edge_bundle_store",
+    }
+
+    def __init__(
+        self,
+        *,
+        snapshot: Any,
+        training: Any,
+        model_registry_conn_id: str = DEFAULT_MODEL_REGISTRY,
+        bundle_store: str = BUNDLE_STORE,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.snapshot = snapshot
+        self.training = training
+        self.model_registry_conn_id = model_registry_conn_id
+        self.bundle_store = bundle_store
+        self._version = ""
+        self._fetch: Callable[[], object] = lambda: None
+
+    def build_job(self, run: PipelineRun, context: Context) -> EdgeJob | dict[str, Any]:
+        """The champion's evaluation; nothing where there is none to compare with."""
+        registry = ModelRegistryHook(self.model_registry_conn_id).client()
+        found = champion_to_compare_with(context, registry, self.model.name)
+        key = self.training["training_key"]
+        rival, store = champion.rival_of(self.model, found, key, run.partition), Path(self.bundle_store)
+        if found is None or rival.note:
+            self.log.info("Nothing is compared with a champion: %s.", rival.note)
+            return asdict(rival)
+        self._version = found.version
+        self._fetch = partial(registry.fetch, found, store)
+        return champion.job(run, self.snapshot["data_digest"], self.training["params"], found, store)
+
+    async def before_start(self, host: EdgeHost, run: PipelineRun, job: EdgeJob) -> None:
+        """Have the champion's bundle at hand, which travels to the site with the job."""
+        await asyncio.to_thread(self._fetch)
+
+    def lineage(self, run: PipelineRun, job: EdgeJob) -> Lineage:
+        """Which version it is, chosen before the job starts."""
+        return {"version": self._version, "note": ""}
+
+
 class EvaluateModelOperator(EdgeJobOperator):
     """Evaluates on the holdout day and holds the metrics against the gates.
 
     Args:
         snapshot: What snapshot_data handed on.
         training: What train_model handed on.
+        champion: What evaluate_champion handed on; may be left out where no gate compares with the champion.
     """
 
-    template_fields: Sequence[str] = (*EdgeJobOperator.template_fields, "snapshot", "training")
+    template_fields: Sequence[str] = (*EdgeJobOperator.template_fields, "snapshot", "training", "champion")
     handed_on: ClassVar[tuple[str, ...]] = ("snapshot", "training")
 
-    def __init__(self, *, snapshot: Any, training: Any, **kwargs: Any) -> None:
+    def __init__(self, *, snapshot: Any, training: Any, champion: Any = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        evaluate.require_champion(self.model, champion)
         self.snapshot = snapshot
         self.training = training
+        self.champion = champion
 
     def build_job(self, run: PipelineRun, context: Context) -> EdgeJob:
         """The evaluation."""
         return evaluate.job(
-            run, self.snapshot["data_digest"], self.training["training_key"], self.training["params"]
+            run,
+            self.snapshot["data_digest"],
+            self.training["training_key"],
+            self.training["params"],
+            champion.Rival.handed_on(self.champion) if self.champion else None,
         )
+
+    async def finish(
+        self, host: EdgeHost, run: PipelineRun, job_name: str, value: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Say what each gate has found."""
+        for gate in value["gates"]:
+            self.log.info("%s: %s.", "passed" if gate["passed"] else "FAILED", verdict.sentence(gate))
+        return value
 
 
 class ExportModelOperator(EdgeJobOperator):

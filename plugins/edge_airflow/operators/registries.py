@@ -95,7 +95,9 @@ class RegisterModelOperator(DocumentedOperator):
             self.model.name,
             key,
             self._lineage(context),
-            register.Evaluation(self.evaluation["metrics"], self.evaluation["gates"]),
+            register.Evaluation(
+                self.evaluation["metrics"], self.evaluation["gates"], self.evaluation["champion_version"]
+            ),
             self.training["params"],
             register.data_files(hook.validations(), self.validation),
         )

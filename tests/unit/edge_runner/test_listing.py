@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tests.bundles import FILES
+from tests.bundles import FILES, stored
 
-from edge_runner.listing import bundle_digest, listing_of, objection, path_objection
+from edge_runner.listing import bundle_digest, list_files, listing_of, objection, path_objection
 
 ALLOW = ("model/MLmodel", "model/*.pkl", "model/extra/**", "metrics.jsonl", "evaluation.json")
 
@@ -13,6 +13,13 @@ ALLOW = ("model/MLmodel", "model/*.pkl", "model/extra/**", "metrics.jsonl", "eva
 def test_a_listing_names_each_file_once_in_order():
     assert [file["path"] for file in listing_of({"b": b"", "a": b"1"})] == ["a", "b"]
     assert listing_of({"a": b"1"})[0]["size"] == 1
+
+
+def test_the_files_of_a_directory_are_listed_by_what_they_hold(tmp_path):
+    bundle = stored(tmp_path)
+    assert bundle_digest(list_files(tmp_path / "files")) == bundle.stem
+    (tmp_path / "files" / "model" / "model.pkl").write_bytes(b"changed")
+    assert bundle_digest(list_files(tmp_path / "files")) != bundle.stem
 
 
 def test_a_listing_of_allowed_files_may_leave():

@@ -62,11 +62,12 @@ def test_a_step_that_a_resumed_training_repeats_counts_once_with_its_last_value(
         line(2, "mae", float("inf")),
         line(float("inf"), "mae", 1.0),
         line(2**63, "mae", 1.0),
+        '{"step": 2, "name": "mae", "value": 9.0, "slice": {"carrier": "UA"}, "rows": 100}\n',
         "[" * 100_000 + "\n",
         '{"step": 2, "name": "mae", "value": 1' + "0" * 400 + "}\n",
     ],
 )
-def test_a_torn_or_foreign_line_is_passed_over(file, broken):
+def test_a_torn_or_foreign_line_or_one_groups_is_passed_over(file, broken):
     file.write_text(line(1, "mae", 3.0) + broken)
     assert last_values(file) == {"mae": 3.0}
 

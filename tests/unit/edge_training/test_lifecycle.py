@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from tests.bundles import FILES, stored
 from tests.fakes.edge_host import Container, Crash, CrashingHost, InMemoryEdgeHost, Outcome, success
 from tests.jobs import IMAGE, NEXT_TRY, OTHER_RUN, OWNER, PLAIN, Said
 
@@ -102,6 +103,24 @@ async def test_a_worker_may_die_anywhere_while_it_replaces_a_failed_container(ho
     await ensure_started(host, PLAIN, NEXT_TRY)
     assert sorted(host.containers) == [PLAIN.name, f"{PLAIN.name}.failed-1"]
     assert host.containers[PLAIN.name].status == "running"
+
+
+@pytest.mark.parametrize("calls", range(26))
+async def test_a_bundle_is_there_whole_before_its_job_starts_whoever_dies(host, calls, tmp_path):
+    job = replace(PLAIN, bundle=stored(tmp_path))
+    with suppress(Crash):
+        await ensure_started(CrashingHost(host, calls), job, OWNER)
+    await ensure_started(host, job, NEXT_TRY)
+    delivered = {path: content for path, content in host.volumes[job.name].items() if "delivered/" in path}
+    assert delivered == {f"delivered/{path}": content for path, content in FILES.items()}
+    assert host.containers[job.name].status == "exited"
+
+
+async def test_a_job_that_has_ended_well_is_adopted_without_its_bundle(host, tmp_path):
+    job = replace(PLAIN, bundle=stored(tmp_path))
+    await ensure_started(host, job, OWNER)
+    job.bundle.unlink()
+    assert (await ensure_started(host, job, NEXT_TRY)).status == "exited"
 
 
 class Meddled(InMemoryEdgeHost):

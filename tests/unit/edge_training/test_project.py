@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 import pytest
@@ -90,23 +91,6 @@ def test_a_missing_folder_or_contract_names_what_to_correct(tmp_path):
         project(tmp_path).contract_text()
 
 
-@pytest.mark.parametrize(
-    ("gate", "request_"),
-    [
-        (Gate("mae", at_most=60.0), {"metric": "mae", "at_most": 60.0}),
-        (Gate("r2", at_least=0.0), {"metric": "r2", "at_least": 0.0}),
-    ],
-)
-def test_a_gate_has_one_bound(gate, request_):
-    assert gate.request() == request_
-
-
-@pytest.mark.parametrize("gate", [Gate("mae"), Gate("mae", at_most=1.0, at_least=0.0)])
-def test_a_gate_with_no_or_two_bounds_is_refused(gate):
-    with pytest.raises(BadRequest, match="exactly one of at_most and at_least"):
-        gate.request()
-
-
 def test_only_the_limits_that_are_set_are_held_against_the_data():
     drift = Drift(psi_warn=0.1, psi_stop=0.25, js_warn=None, ignore=("year", "day"))
     assert drift.request() == {"psi": {"warn": 0.1, "stop": 0.25}, "js": {}, "ignore": ["day", "year"]}
@@ -136,3 +120,39 @@ def test_a_drift_limit_that_could_not_be_meant_is_refused(limits, sentence):
 
 def test_a_warning_may_come_together_with_the_stop():
     assert Drift(psi_warn=0.2, psi_stop=0.2).request()["psi"] == {"warn": 0.2, "stop": 0.2}
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({}, "needs exactly one of at_most, at_least, above_champion_by, below_champion_by"),
+        ({"at_most": 1.0, "at_least": 0.0}, "needs exactly one of"),
+        ({"at_most": 1.0, "above_champion_by": 0.0}, "needs exactly one of"),
+        ({"at_most": math.nan}, "at_most of the gate on mae is nan; give a finite number"),
+        ({"below_champion_by": math.inf}, "below_champion_by of the gate on mae is inf"),
+        ({"at_most": "60"}, "at_most of the gate on mae is '60'"),
+        ({"at_most": True}, "at_most of the gate on mae is True"),
+        ({"at_most": 1.0, "min_rows": 100}, "name their column in slice, or leave it out"),
+        ({"at_most": 1.0, "slice": "carrier", "min_rows": 9}, "tell of fewer than 10 rows; set it to 10"),
+    ],
+)
+def test_a_gate_that_could_not_be_judged_is_refused_before_anything_runs(fields, sentence):
+    with pytest.raises(BadRequest, match=re.escape(sentence)):
+        Gate("mae", **fields)
+
+
+@pytest.mark.parametrize(
+    ("gate", "request_", "relative"),
+    [
+        (Gate("mae", at_most=0), {"metric": "mae", "at_most": 0}, False),
+        (Gate("r2", below_champion_by=0.0), {"metric": "r2", "below_champion_by": 0.0}, True),
+        (
+            Gate("mae", above_champion_by=-1.0, slice="carrier"),
+            {"metric": "mae", "above_champion_by": -1.0, "slice": "carrier", "min_rows": 10},
+            True,
+        ),
+    ],
+)
+def test_a_gate_is_asked_as_it_is_written(tmp_path, gate, request_, relative):
+    assert gate.request() == request_
+    assert project(tmp_path, gates=(Gate("mae", at_most=1.0), gate)).asks_for_champion is relative

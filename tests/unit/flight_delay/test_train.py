@@ -135,10 +135,14 @@ def test_evaluation_reports_the_error_beside_that_of_a_constant_guess(scripts, r
     (folder / "metrics.jsonl").unlink()
     monkeypatch.setenv("EDGE_DATA_DIR", str(folder / "holdout"))
     scripts["evaluate"].main()
-    values = {point["name"]: point["value"] for point in metrics(folder)}
+    lines = metrics(folder)
+    values = {line["name"]: line["value"] for line in lines if "slice" not in line}
     assert values["mae"] < values["baseline_mae"]
     assert values["mae_to_baseline"] == pytest.approx(values["mae"] / values["baseline_mae"])
     assert values["holdout_rows"] == 590
+    groups = [line for line in lines if "slice" in line]
+    assert sorted(line["slice"]["carrier"] for line in groups) == ["B6", "DL", "UA"]
+    assert sum(line["value"] * line["rows"] for line in groups) / 590 == pytest.approx(values["mae"])
 
 
 def test_probe_is_a_scoring_request_that_the_saved_model_answers(scripts, run):

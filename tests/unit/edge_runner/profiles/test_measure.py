@@ -13,8 +13,8 @@ from tests.unit.edge_runner.profiles.columns import measured
 
 from edge_runner.checks.row_rules import Questions
 from edge_runner.profiles import measure
-from edge_runner.profiles.disclosure import PUBLIC_K, K
-from edge_runner.profiles.measure import MAX_CATEGORIES, RESTRICTED, measure_columns
+from edge_runner.profiles.disclosure import PUBLIC_K, RESTRICTED, K
+from edge_runner.profiles.measure import MAX_CATEGORIES, measure_columns
 
 
 @pytest.mark.parametrize(

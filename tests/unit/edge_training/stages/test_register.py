@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 from tests.bundles import FILES, stored
@@ -28,7 +28,9 @@ LINEAGE = Lineage(
     run_id="manual__1",
 )
 GOOD = Evaluation(
-    {"mae": 7.9}, [{"metric": "mae", "bound": "at_most", "limit": 60.0, "value": 7.9, "passed": True}]
+    {"mae": 7.9},
+    [{"metric": "mae", "bound": "at_most", "limit": 60.0, "value": 7.9, "passed": True}],
+    champion_version="6",
 )
 BAD = Evaluation(
     {"mae": 70.5},
@@ -36,6 +38,7 @@ BAD = Evaluation(
         {"metric": "mae", "bound": "at_most", "limit": 60.0, "value": 70.5, "passed": False},
         {"metric": "r2", "bound": "at_least", "limit": 0.5, "value": None, "passed": False},
     ],
+    champion_version="6",
 )
 
 
@@ -51,6 +54,7 @@ def test_a_version_carries_its_lineage_curves_and_parameters(tmp_path):
         "metrics": '{"mae":7.9}',
         "gates": '[{"bound":"at_most","limit":60.0,"metric":"mae","passed":true,"value":7.9}]',
         "verdict": "passed all gates",
+        "champion_before": "6",
         "training_key": "k" * 64,
         "bundle_digest": bundle.stem,
         "state": "registered",
@@ -108,6 +112,22 @@ def test_a_model_that_passes_once_the_gates_are_changed_goes_on_as_the_same_vers
     version = models.get("flight_delay", "1")
     assert version is not None
     assert (version.tags["state"], version.tags["verdict"]) == ("registered", "passed all gates")
+
+
+@pytest.mark.parametrize(("champion", "before"), [("", "none"), ("6", "6"), (None, "unchanged")])
+def test_a_version_knows_which_champion_it_was_to_follow(tmp_path, champion, before):
+    """None: it is the champion itself, and keeps what it was first compared with."""
+    models, bundle = InMemoryModelRegistry(), stored(tmp_path)
+    first = replace(BAD, champion_version="unchanged")
+    with pytest.raises(GateFailed):
+        register(models, bundle, "flight_delay", "k" * 64, LINEAGE, first, {}, {})
+
+    again = replace(GOOD, champion_version=champion)
+    register(models, bundle, "flight_delay", "k" * 64, LINEAGE, again, {}, {})
+
+    version = models.get("flight_delay", "1")
+    assert version is not None
+    assert version.tags["champion_before"] == before
 
 
 def test_the_report_on_the_data_lies_beside_the_model():

@@ -17,6 +17,7 @@ from edge_training.run import PipelineRun
 from edge_training.sas import Grant
 from edge_training.site import BlobStore, Site
 from edge_training.stages import evaluate, probe, snapshot, stage, train, validate, verify, wait
+from edge_training.stages.champion import Rival
 from edge_training.stages.stage import CachePolicy
 from edge_training.stages.validate import Reference
 
@@ -224,10 +225,42 @@ def test_a_script_gets_as_many_threads_as_it_has_whole_cpus(run):
         assert train.job(changed, DATA, PARAMS, "").request["threads"] == threads
 
 
-def test_a_gate_that_cannot_be_judged_stops_before_anything_runs(run):
-    broken = replace(run, project=replace(run.project, gates=(Gate("mae"),)))
-    with pytest.raises(BadRequest, match="exactly one of"):
-        evaluate.job(broken, DATA, "k" * 64, PARAMS)
+RELATIVE = Gate("mae", above_champion_by=1.0)
+RIVAL = Rival("3", "", "edge-evaluate-1")
+
+
+def with_gates(run: PipelineRun, *gates: Gate) -> PipelineRun:
+    return replace(run, project=replace(run.project, gates=gates))
+
+
+def test_another_champion_is_another_evaluation(run):
+    compared = with_gates(run, RELATIVE)
+    rivals = [RIVAL, replace(RIVAL, job="edge-evaluate-2"), Rival("3", "it is this very training")]
+    assert len({evaluate.job(compared, DATA, "k" * 64, PARAMS, rival).key for rival in rivals}) == 3
+
+
+def test_an_evaluation_sees_what_the_champions_job_has_left(run):
+    job = evaluate.job(with_gates(run, RELATIVE), DATA, "k" * 64, PARAMS, RIVAL)
+    assert job.inputs["champion"] == "edge-evaluate-1"
+    assert job.request["champion"] == {"version": "3", "note": ""}
+    alone = evaluate.job(with_gates(run, RELATIVE), DATA, "k" * 64, PARAMS, Rival("", "there is none"))
+    assert set(alone.inputs) == {"train"}
+
+
+@pytest.mark.parametrize("bound", ["above_champion_by", "below_champion_by"])
+def test_a_gate_that_asks_for_a_champion_whom_nobody_has_looked_for_names_the_remedy(run, bound):
+    compared = with_gates(run, Gate("mae", **{bound: 1.0}))
+    with pytest.raises(BadRequest, match="put an EvaluateChampionOperator before evaluate_model"):
+        evaluate.job(compared, DATA, "k" * 64, PARAMS)
+
+
+def test_a_contract_that_says_who_may_see_groups_is_part_of_an_evaluation(run):
+    sliced = with_gates(run, Gate("mae", at_most=60.0, slice="carrier"))
+    before = [evaluate.job(one, DATA, "k" * 64, PARAMS).key for one in (run, sliced)]
+    (run.project.folder / "contract.yaml").write_text("kind: Other")
+    after = [evaluate.job(one, DATA, "k" * 64, PARAMS).key for one in (run, sliced)]
+    assert (after[0] == before[0], after[1] == before[1]) == (True, False)
+    assert evaluate.job(sliced, DATA, "k" * 64, PARAMS).request["contract"] == "kind: Other"
 
 
 def test_an_image_is_verified_by_its_digest_wherever_it_is_mirrored(run):
