@@ -56,5 +56,6 @@ def test_the_containers_paths_are_one_table():
             "cache": "/edge/cache/work",
             "inputs": "/edge/inputs",
             "code": "/edge/code",
+            "delivered": "/edge/job/delivered",
         }
     )
