@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -16,12 +16,14 @@ class ConnectProxy:
     Attributes:
         allows: `host:port` of each place that a tunnel may lead to.
         needs_password: Whether it asks for one; nobody has it.
+        leads_to: Where the tunnel to a place really ends, if not there.
         address: Where it listens, `host:port`.
         asked: The request lines that it got.
     """
 
     allows: Sequence[str]
     needs_password: bool = False
+    leads_to: Mapping[str, str] = field(default_factory=dict)
     address: str = ""
     asked: list[str] = field(default_factory=list)
 
@@ -46,7 +48,7 @@ class ConnectProxy:
             return None, "407 Proxy Authentication Required"
         if place not in self.allows:
             return None, "403 Filtered"
-        host, _, port = place.rpartition(":")
+        host, _, port = self.leads_to.get(place, place).rpartition(":")
         try:
             return await asyncio.open_connection(host, int(port)), "200 Connection established"
         except OSError:
@@ -64,10 +66,13 @@ async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 @contextmanager
 def connect_proxy(
-    allows: Sequence[str], needs_password: bool = False, host: str = "127.0.0.1"
+    allows: Sequence[str],
+    needs_password: bool = False,
+    host: str = "127.0.0.1",
+    leads_to: Mapping[str, str] | None = None,
 ) -> Iterator[ConnectProxy]:
     """Run the proxy on a port of its own, in a thread of its own."""
-    proxy = ConnectProxy(allows, needs_password)
+    proxy = ConnectProxy(allows, needs_password, leads_to or {})
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
