@@ -64,7 +64,7 @@ def resource_manager(rooms: Rooms) -> ASGIApp:
     entered.include_router(arm.workspaces(rooms.workspace))
     entered.include_router(arm.changing(rooms.documents, rooms.workspace, rooms.operation_s))
     entered.include_router(arm.reading(rooms.documents))
-    made = application([entered], lambda path: refusals.resource_manager)
+    made = application([arm.clouds(), entered], lambda path: refusals.resource_manager)
 
     async def with_one_slash(scope: Scope, receive: Receive, send: Send) -> None:
         await made({**scope, "path": "/" + scope["path"].lstrip("/")}, receive, send)

@@ -18,8 +18,10 @@ from fastapi import APIRouter, Body, Depends, Query, Response
 from tests.standins.azureml.moments import now
 from tests.standins.azureml.persistence import Documents
 from tests.standins.azureml.refusals import Refused
-from tests.standins.azureml.workspace import RESOURCE_MANAGER, SCOPE_PATH, Workspace
+from tests.standins.azureml.tokens import AUDIENCES
+from tests.standins.azureml.workspace import LOGIN, RESOURCE_MANAGER, SCOPE_PATH, Workspace
 
+METADATA_VERSION = "2019-05-01"
 SUBSCRIPTIONS_VERSION = "2022-12-01"
 WORKSPACES_VERSION = "2022-05-01"
 COMPUTES_VERSION = "2020-02-02"
@@ -60,6 +62,23 @@ def reading(documents: Documents) -> APIRouter:
     @router.get("/computes")
     def computes() -> dict[str, Any]:
         return {"value": [shown(found(documents, each["name"])) for each in documents.all(COMPUTE)]}
+
+    return router
+
+
+def clouds() -> APIRouter:
+    """What the cloud's other hosts are, told to anybody; `azureml/mlflow/_common/_cloud/cloud.py` asks for it."""
+    router = APIRouter(dependencies=[api_version(METADATA_VERSION)])
+
+    @router.get("/metadata/endpoints")
+    def endpoints() -> list[dict[str, Any]]:
+        public = {
+            "name": "AzureCloud",
+            "resourceManager": f"https://{RESOURCE_MANAGER}/",
+            "authentication": {"loginEndpoint": f"https://{LOGIN}", "audiences": list(AUDIENCES[:2])},
+            "suffixes": {"storage": "core.windows.net"},
+        }
+        return [public]
 
     return router
 

@@ -2,8 +2,9 @@
 
 Sources: `azureml/mlflow/_store/azureml_reststore.py` (the path, and that only the second version of the API is served), the
 request messages of MLflow's `service.proto` and `model_registry.proto`, "Manage models registries in Azure Machine Learning with MLflow"
-(a registered model keeps its name). Aliases and searches for tags of models are not documented there, and are refused:
-what a client needs has to work without them. Artifacts do not pass here: an experiment's artifact location is
+(a registered model keeps its name), and github.com/Azure/azure-sdk-for-python/issues/44896: calls that it does not know, such as
+those of MLflow 3 for logged models, are answered with 404 and nothing else. Aliases and searches for tags of models are not
+documented, and are refused: what a client needs has to work without them. Artifacts do not pass here: an experiment's artifact location is
 given the form from which azureml-mlflow makes calls to the room of artifacts (`azureml/mlflow/_internal/utils.py`).
 """
 
@@ -80,7 +81,9 @@ def routes(workspace: Workspace, upstream: str) -> APIRouter:
 
     @router.api_route(f"{API}{{call:path}}", methods=["GET", "POST", "PATCH", "DELETE"])
     async def forward(call: str, request: Request) -> Response:
-        require_served(request.method, call, request.query_params)
+        if call not in SERVED[request.method]:
+            return Response(status_code=404)
+        require_search_by_name(call, request.query_params)
         body = await request.body()
         fields = json.loads(body) if body else {}
         require_fitting(call, fields)
@@ -96,10 +99,8 @@ def routes(workspace: Workspace, upstream: str) -> APIRouter:
     return router
 
 
-def require_served(method: str, call: str, query: Mapping[str, str]) -> None:
-    """Refuse what Azure ML does not serve."""
-    if call not in SERVED[method]:
-        raise Refused(404, "ENDPOINT_NOT_FOUND", f"{method} {API}{call} is not served.")
+def require_search_by_name(call: str, query: Mapping[str, str]) -> None:
+    """Refuse to search models by anything else."""
     asked = query.get("filter") or query.get("filter_string")
     if call in SEARCHES_OF_MODELS and asked and NAME_FILTER.fullmatch(asked) is None:
         raise Refused(400, "INVALID_PARAMETER_VALUE", f"Models are searched by name only, not by {asked}.")
