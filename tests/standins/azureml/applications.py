@@ -10,7 +10,6 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
-
 from tests.standins.azureml import (
     arm,
     artifacts,
@@ -25,7 +24,7 @@ from tests.standins.azureml import (
 from tests.standins.azureml.persistence import Documents
 from tests.standins.azureml.refusals import Refused, Wording
 from tests.standins.azureml.tokens import Tokens
-from tests.standins.azureml.workspace import Workspace
+from tests.standins.azureml.workspace import BLOB_HOSTS, LOGIN, RESOURCE_MANAGER, Workspace
 
 NAMES = {404: "NotFound", 405: "MethodNotAllowed"}
 
@@ -55,16 +54,16 @@ class Rooms:
 
 def login(rooms: Rooms) -> FastAPI:
     """The directory that gives out tokens."""
-    return application([entra.routes(rooms.tokens, rooms.principal)], lambda path: refusals.login)
+    return application([entra.routes(rooms.tokens, rooms.principal)])
 
 
 def resource_manager(rooms: Rooms) -> ASGIApp:
-    """The resource manager; azureml-core asks it with two slashes at a path's beginning, and it does not mind."""
+    """The resource manager; azureml-core asks with two slashes at a path's beginning, and is answered."""
     entered = APIRouter(dependencies=[Depends(admission(rooms))])
     entered.include_router(arm.workspaces(rooms.workspace))
     entered.include_router(arm.changing(rooms.documents, rooms.workspace, rooms.operation_s))
     entered.include_router(arm.reading(rooms.documents))
-    made = application([arm.clouds(), entered], lambda path: refusals.resource_manager)
+    made = application([arm.clouds(), entered])
 
     async def with_one_slash(scope: Scope, receive: Receive, send: Send) -> None:
         await made({**scope, "path": "/" + scope["path"].lstrip("/")}, receive, send)
@@ -85,12 +84,12 @@ def services(rooms: Rooms) -> FastAPI:
     entered.include_router(models.routes(rooms.documents))
     if rooms.mlflow_url is not None:
         entered.include_router(mlflow.routes(rooms.workspace, rooms.mlflow_url))
-    return application([discovery(rooms.workspace), entered], services_wording)
+    return application([discovery(rooms.workspace), entered])
 
 
 def storage(rooms: Rooms) -> FastAPI:
     """The storage account's blobs; signatures are asked for instead of tokens."""
-    return application([blobs.routes(rooms.blobs)], lambda path: refusals.blob_storage)
+    return application([blobs.routes(rooms.blobs)])
 
 
 def discovery(workspace: Workspace) -> APIRouter:
@@ -131,16 +130,19 @@ def admission(rooms: Rooms) -> Any:
     return admit
 
 
-def services_wording(path: str) -> Wording:
-    """Which words the data plane's room behind a path has."""
-    if path.startswith("/mlflow/"):
-        return refusals.mlflow
-    if path.startswith("/modelmanagement/"):
-        return refusals.model_management
-    return refusals.resource_manager if path.startswith("/rp/") else refusals.data_plane
+def words(host: str, path: str) -> Wording:
+    """How the service at a host and a path words a refusal."""
+    if host == LOGIN:
+        return refusals.login
+    if host == RESOURCE_MANAGER or path.startswith("/rp/"):
+        return refusals.resource_manager
+    if host.endswith(BLOB_HOSTS):
+        return refusals.blob_storage
+    rooms = {"mlflow": refusals.mlflow, "modelmanagement": refusals.model_management}
+    return rooms.get(path.split("/")[1], refusals.data_plane)
 
 
-def application(routers: list[APIRouter], wording: Any) -> FastAPI:
+def application(routers: list[APIRouter]) -> FastAPI:
     """An application that refuses in the words of its host, whatever the reason."""
     made = FastAPI(openapi_url=None)
     for router in routers:
@@ -148,7 +150,7 @@ def application(routers: list[APIRouter], wording: Any) -> FastAPI:
 
     @made.exception_handler(Refused)
     def refused(request: Request, error: Refused) -> Response:
-        return wording(request.url.path)(error)
+        return words(request.url.hostname or "", request.url.path)(error)
 
     @made.exception_handler(HTTPException)
     def unknown(request: Request, error: HTTPException) -> Response:

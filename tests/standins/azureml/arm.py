@@ -1,9 +1,10 @@
 """The room of the resource manager: the workspace, and its compute targets attached, watched and detached.
 
-Sources: the clients' `azureml/_base_sdk_common/workspace`, `azureml/core/compute/compute.py` and `remote.py`, and the REST
-reference of `Microsoft.MachineLearningServices`, "Machine Learning Compute": a PUT overwrites, DELETE needs
-`underlyingResourceAction`, both are watched through `Azure-AsyncOperation`, and only `listKeys` shows credentials. A compute
-target is read from the data plane (`/rp/workspaces`), as the client does, and from here.
+Sources: the clients' `azureml/_base_sdk_common/workspace`, `azureml/core/compute/compute.py` and
+`remote.py`, and the REST reference of `Microsoft.MachineLearningServices`, "Machine Learning Compute": a
+PUT overwrites, DELETE needs `underlyingResourceAction`, both are watched through `Azure-AsyncOperation`,
+and only `listKeys` shows credentials. A compute target is read from the data plane (`/rp/workspaces`), as
+the client does, and from here.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import uuid
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Query, Response
-
 from tests.standins.azureml.moments import now
 from tests.standins.azureml.persistence import Documents
 from tests.standins.azureml.refusals import Refused
@@ -67,7 +67,7 @@ def reading(documents: Documents) -> APIRouter:
 
 
 def clouds() -> APIRouter:
-    """What the cloud's other hosts are, told to anybody; `azureml/mlflow/_common/_cloud/cloud.py` asks for it."""
+    """What the cloud's hosts are, told to anybody; `azureml/mlflow/_common/_cloud/cloud.py` asks."""
     router = APIRouter(dependencies=[api_version(METADATA_VERSION)])
 
     @router.get("/metadata/endpoints")

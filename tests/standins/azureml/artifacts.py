@@ -1,9 +1,11 @@
 """The room of artifacts: names that are given out with signatures to write and read their blobs.
 
-Sources: `azureml/_restclient/operations/artifact_operations.py` and `run_artifact_operations.py` (azureml-core: the path is part of
-the URL), `azureml/mlflow/_restclient/artifact` and `run_artifact` (azureml-mlflow: the path is a query parameter), and their shapes
-`BatchArtifactContentInformationDto`, `ArtifactDto`, `ArtifactContentInformationDto`. A run's artifacts are those of the origin
-`ExperimentRun` and the container `dcid.<run>`. A name is given out once; asked for again, it is an error of its own in the answer.
+Sources: `azureml/_restclient/operations/artifact_operations.py` and `run_artifact_operations.py`
+(azureml-core: the path is part of the URL), `azureml/mlflow/_restclient/artifact` and `run_artifact`
+(azureml-mlflow: the path is a query parameter), and their shapes `BatchArtifactContentInformationDto`,
+`ArtifactDto`, `ArtifactContentInformationDto`. A run's artifacts are those of the origin `ExperimentRun`
+and the container `dcid.<run>`. A name is given out once; asked for again, it is an error of its own in the
+answer.
 """
 
 from __future__ import annotations
@@ -11,7 +13,6 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body
-
 from tests.standins.azureml import limits
 from tests.standins.azureml.blobs import Blobs
 from tests.standins.azureml.moments import now
@@ -39,7 +40,9 @@ class Artifacts:
         for path in [each["path"] for each in body["paths"]]:
             key = f"{origin}/{container}/{path}"
             if len(path) > limits.ARTIFACT_PATH_LENGTH or not path:
-                errors[path] = problem(f"The path of an artifact has 1 to {limits.ARTIFACT_PATH_LENGTH} letters.")
+                errors[path] = problem(
+                    f"The path of an artifact has 1 to {limits.ARTIFACT_PATH_LENGTH} letters."
+                )
                 continue
             with self._documents.transaction():
                 if self._documents.get(ARTIFACT, key) is not None:
@@ -102,9 +105,7 @@ def routes(artifacts: Artifacts) -> APIRouter:
 
 def routes_of_runs(artifacts: Artifacts) -> APIRouter:
     """The routes of the artifacts of a run."""
-    router = APIRouter(
-        prefix=f"/history/v1.0{SCOPE_PATH}/experiments/{{experiment}}/runs/{{run}}/artifacts"
-    )
+    router = APIRouter(prefix=f"/history/v1.0{SCOPE_PATH}/experiments/{{experiment}}/runs/{{run}}/artifacts")
 
     @router.post("/batch/metadata")
     def create(run: str, body: Annotated[dict[str, Any], Body()]) -> dict[str, Any]:

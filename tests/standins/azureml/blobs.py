@@ -1,8 +1,9 @@
 """The room of blob storage: block blobs behind signatures, in one storage account.
 
-Sources: the REST reference of Blob Storage, "Put Blob", "Put Block", "Put Block List", "Get Blob", "Get Blob Properties", for the
-calls that `azureml/_file_utils/upload.py`, `file_utils.py` and azureml-mlflow's `blob_artifact_util.py` make. The signature
-is the stand-in's own, over name, permissions and end: a client passes it on as it got it.
+Sources: the REST reference of Blob Storage, "Put Blob", "Put Block", "Put Block List", "Get Blob", "Get
+Blob Properties", for the calls that `azureml/_file_utils/upload.py`, `file_utils.py` and azureml-mlflow's
+`blob_artifact_util.py` make. The signature is the stand-in's own, over name, permissions and end: a client
+passes it on as it got it.
 """
 
 from __future__ import annotations
@@ -24,7 +25,6 @@ from xml.etree import ElementTree
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response, StreamingResponse
-
 from tests.standins.azureml.refusals import Refused
 
 LIFETIME_S = 3600
@@ -158,7 +158,11 @@ def described(path: Path) -> dict[str, str]:
     if state is None:
         return {"x-ms-version": "2019-07-07"}
     etag = f'"0x{state.st_mtime_ns:X}"'
-    return {"ETag": etag, "Last-Modified": formatdate(state.st_mtime, usegmt=True), "x-ms-version": "2019-07-07"}
+    return {
+        "ETag": etag,
+        "Last-Modified": formatdate(state.st_mtime, usegmt=True),
+        "x-ms-version": "2019-07-07",
+    }
 
 
 def ranged(path: Path, asked: str | None, with_md5: bool) -> Response:

@@ -1,7 +1,8 @@
 """The room of the login: a service principal's secret against an access token.
 
-Sources: "OpenID Connect on the Microsoft identity platform" (the provider's configuration), "OAuth 2.0 client
-credentials flow" (the exchange), "Microsoft Entra authentication and authorization error codes" (the AADSTS numbers).
+Sources: "OpenID Connect on the Microsoft identity platform" (the provider's configuration), "OAuth 2.0
+client credentials flow" (the exchange), "Microsoft Entra authentication and authorization error codes" (the
+AADSTS numbers).
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Request
-
 from tests.standins.azureml.refusals import Refused
 from tests.standins.azureml.tokens import AUDIENCES, LIFETIME_S, Tokens
 from tests.standins.azureml.workspace import LOGIN

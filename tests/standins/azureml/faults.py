@@ -1,19 +1,42 @@
-"""What goes wrong on demand: refusals, delays and cut connections, for the requests that a test names."""
+"""What goes wrong on demand: refusals, delays and cut connections, for the requests that a test names.
+
+No list of the workspace's own error codes is published: codes are those of "Troubleshoot common Azure
+deployment errors" and "Understand how Azure Resource Manager throttles requests", in the words of the host
+that is asked.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from tests.standins.azureml.refusals import Refused, Wording
+
+EXPIRED_TOKEN = Refused(
+    401,
+    "ExpiredAuthenticationToken",
+    "The access token expiry UTC time is earlier than current UTC time.",
+    {"WWW-Authenticate": 'Bearer error="invalid_token"'},
+)
+NO_WORKSPACE = Refused(404, "ResourceNotFound", "The workspace was not found.")
+CONFLICT = Refused(409, "Conflict", "The resource is being changed by another request.")
+QUOTA_EXCEEDED = Refused(409, "QuotaExceeded", "The quota of this subscription is exceeded.")
+INTERNAL_ERROR = Refused(500, "InternalServerError", "The server encountered an internal error.")
+UNAVAILABLE = Refused(503, "ServiceUnavailable", "The service is temporarily unavailable.")
+
+
+def too_many_requests(retry_after_s: int) -> Refused:
+    """A request is throttled."""
+    headers = {"Retry-After": str(retry_after_s)}
+    return Refused(429, "TooManyRequests", "The request is being throttled.", headers)
 
 
 class Cut(Enum):
@@ -30,9 +53,8 @@ class Fault:
     Attributes:
         method: HTTP method of the requests it strikes.
         url: A regular expression that is searched for in `host/path?query`.
-        status: Answer with this instead of doing anything.
-        body: That answer's JSON; a body with the status 200 replaces a true answer.
-        headers: That answer's headers, such as `Retry-After`.
+        refusal: Answer with this instead of doing anything, as the host that is asked words it.
+        answer: Answer with this JSON and the status 200 instead of doing anything.
         delay_s: Wait before anything else.
         cut: Hang up.
         times: How many requests it strikes.
@@ -41,9 +63,8 @@ class Fault:
 
     method: str
     url: str
-    status: int | None = None
-    body: Mapping[str, Any] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
+    refusal: Refused | None = None
+    answer: Mapping[str, Any] | None = None
     delay_s: float = 0.0
     cut: Cut | None = None
     times: int = 1
@@ -73,6 +94,12 @@ class Call:
     method: str
     url: str
     status: int | None = None
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Host and path."""
+        host, slash, path = self.url.partition("?")[0].partition("/")
+        return host, slash + path
 
 
 @dataclass
@@ -117,8 +144,15 @@ class Faults:
 class FaultyServer:
     """The server with what goes wrong in front of it."""
 
-    def __init__(self, app: ASGIApp, faults: Faults) -> None:
-        self._app, self._faults = app, faults
+    def __init__(self, app: ASGIApp, faults: Faults, words: Callable[[str, str], Wording]) -> None:
+        """Remember what to serve.
+
+        Args:
+            app: The server.
+            faults: What goes wrong.
+            words: How the service at a host and a path words a refusal.
+        """
+        self._app, self._faults, self._words = app, faults, words
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -134,19 +168,19 @@ class FaultyServer:
         if fault.cut is not None:
             await self._cut(fault.cut, scope, receive, send)
             self._faults.note(call, None)
-        elif fault.status is not None:
-            answer = Response(
-                json.dumps(fault.body), fault.status, dict(fault.headers), media_type="application/json"
-            )
-            await answer(scope, receive, self._noting(call, send))
-        else:
-            await self._app(scope, receive, self._noting(call, send))
+            return
+        app = self._app
+        if fault.refusal is not None:
+            app = self._words(*call.place)(fault.refusal)
+        elif fault.answer is not None:
+            app = JSONResponse(fault.answer)
+        await app(scope, receive, self._noting(call, send))
 
     async def _cut(self, moment: Cut, scope: Scope, receive: Receive, send: Send) -> None:
         if moment is Cut.AFTER:
             await self._app(scope, receive, nobody)
-        # An application cannot hang up in ASGI; uvicorn's `send` belongs to the object that has the connection.
-        send.__self__.transport.abort()  # type: ignore[attr-defined]
+        # ASGI has no way to hang up; uvicorn's `send` is a method of the object that has the connection.
+        send.__self__.transport.abort()
 
     def _noting(self, call: Call, send: Send) -> Send:
         async def noting(message: Message) -> None:

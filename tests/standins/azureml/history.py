@@ -1,8 +1,10 @@
-"""The room of run history: experiments and their runs, with tags, properties, a target, and a state moved by events.
+"""The room of run history: experiments and their runs, with tags, properties, a target, and a state moved by
+events.
 
-Sources: `azureml/_restclient/operations/experiment_operations.py`, `run_operations.py` and `events_operations.py`, the
-shapes of `azureml/_restclient/models` (`ExperimentDto`, `CreateRunDto`, `RunDto`, `RunDetailsDto`), the names of events in
-`azureml/_restclient/contracts/events.py`, and the filters that `azureml/_restclient/_odata/runs.py` writes.
+Sources: `azureml/_restclient/operations/experiment_operations.py`, `run_operations.py` and
+`events_operations.py`, the shapes of `azureml/_restclient/models` (`ExperimentDto`, `CreateRunDto`,
+`RunDto`, `RunDetailsDto`), the names of events in `azureml/_restclient/contracts/events.py`, and the
+filters that `azureml/_restclient/_odata/runs.py` writes.
 """
 
 from __future__ import annotations
@@ -11,7 +13,6 @@ import uuid
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Query
-
 from tests.standins.azureml import limits
 from tests.standins.azureml.filters import matches
 from tests.standins.azureml.moments import now
@@ -39,7 +40,9 @@ def routes(documents: Documents) -> APIRouter:
     """The routes of experiments and runs."""
     router = APIRouter(prefix=f"/history/v1.0{SCOPE_PATH}")
     add_experiments(router, documents)
-    add_runs(router, documents)
+    add_looking_at_runs(router, documents)
+    add_finding_runs(router, documents)
+    add_changing_runs(router, documents)
     return router
 
 
@@ -52,50 +55,22 @@ def add_experiments(router: APIRouter, documents: Documents) -> None:
         with documents.transaction():
             if documents.get(EXPERIMENT, experiment) is not None:
                 raise Refused(409, "ResourceConflict", f"Experiment '{experiment}' exists already.")
-            made = {
-                "experimentId": str(uuid.uuid4()),
-                "name": experiment,
-                "description": None,
-                "createdUtc": now(),
-                "tags": {},
-            }
+            made = {"experimentId": str(uuid.uuid4()), "name": experiment, "createdUtc": now(), "tags": {}}
             return documents.put(EXPERIMENT, experiment, made)
 
     @router.get("/experiments/{experiment}")
+    @router.get("/experimentids/{experiment}")
     def get(experiment: str) -> dict[str, Any]:
         return found_experiment(documents, experiment)
 
-    @router.get("/experimentids/{experiment_id}")
-    def get_by_id(experiment_id: str) -> dict[str, Any]:
-        return experiment_of_id(documents, experiment_id)
 
-
-def add_runs(router: APIRouter, documents: Documents) -> None:
-    """The routes of runs: by the name of their experiment and by its id, as the client uses either."""
-
-    def change(experiment: dict[str, Any], run: str, payload: dict[str, Any]) -> dict[str, Any]:
-        with documents.transaction():
-            before = documents.get(RUN, run) or started(documents, experiment, run)
-            return documents.put(RUN, run, changed(before, payload))
-
-    @router.patch("/experiments/{experiment}/runs/{run}")
-    def patch(experiment: str, run: str, payload: Annotated[dict[str, Any], Body()]) -> dict[str, Any]:
-        return change(found_experiment(documents, experiment), run, payload)
-
-    @router.patch("/experimentids/{experiment_id}/runs/{run}")
-    def patch_by_id(
-        experiment_id: str, run: str, payload: Annotated[dict[str, Any], Body()]
-    ) -> dict[str, Any]:
-        return change(experiment_of_id(documents, experiment_id), run, payload)
+def add_looking_at_runs(router: APIRouter, documents: Documents) -> None:
+    """The routes of one run as it is."""
 
     @router.get("/experiments/{experiment}/runs/{run}")
+    @router.get("/experimentids/{experiment}/runs/{run}")
     def get(experiment: str, run: str) -> dict[str, Any]:
         found_experiment(documents, experiment)
-        return found_run(documents, run)
-
-    @router.get("/experimentids/{experiment_id}/runs/{run}")
-    def get_by_experiment_id(experiment_id: str, run: str) -> dict[str, Any]:
-        experiment_of_id(documents, experiment_id)
         return found_run(documents, run)
 
     @router.get("/runs/{run}")
@@ -104,8 +79,34 @@ def add_runs(router: APIRouter, documents: Documents) -> None:
 
     @router.get("/experiments/{experiment}/runs/{run}/details")
     def details(experiment: str, run: str) -> dict[str, Any]:
-        found_experiment(documents, experiment)
-        return found_run(documents, run) | {"logFiles": {}, "runDefinition": None}
+        return get(experiment, run) | {"logFiles": {}, "runDefinition": None}
+
+
+def add_finding_runs(router: APIRouter, documents: Documents) -> None:
+    """The routes of several runs, the newest first."""
+
+    @router.post("/experiments/{experiment}/runs:query")
+    def query(experiment: str, asked: Annotated[dict[str, Any], Body()]) -> dict[str, Any]:
+        experiment_id = found_experiment(documents, experiment)["experimentId"]
+        return page([run for run in documents.all(RUN) if run["experimentId"] == experiment_id], asked)
+
+    @router.get("/computes/{compute}/runs")
+    def of_compute(
+        compute: str, wanted: Annotated[str | None, Query(alias="$filter")] = None
+    ) -> dict[str, Any]:
+        return page([run for run in documents.all(RUN) if run["target"] == compute], {"filter": wanted})
+
+
+def add_changing_runs(router: APIRouter, documents: Documents) -> None:
+    """The routes that make a run and change it."""
+
+    @router.patch("/experiments/{experiment}/runs/{run}")
+    @router.patch("/experimentids/{experiment}/runs/{run}")
+    def patch(experiment: str, run: str, payload: Annotated[dict[str, Any], Body()]) -> dict[str, Any]:
+        known = found_experiment(documents, experiment)
+        with documents.transaction():
+            before = documents.get(RUN, run) or started(documents, known, run)
+            return documents.put(RUN, run, changed(before, payload))
 
     @router.delete("/experiments/{experiment}/runs/{run}/tags")
     def delete_tags(experiment: str, run: str, tags: Annotated[list[str], Body()]) -> dict[str, Any]:
@@ -114,17 +115,6 @@ def add_runs(router: APIRouter, documents: Documents) -> None:
             kept = found_run(documents, run)
             left = {key: value for key, value in kept["tags"].items() if key not in tags}
             return documents.put(RUN, run, kept | {"tags": left})
-
-    @router.post("/experiments/{experiment}/runs:query")
-    def query(experiment: str, asked: Annotated[dict[str, Any], Body()]) -> dict[str, Any]:
-        experiment_id = found_experiment(documents, experiment)["experimentId"]
-        runs = [run for run in documents.all(RUN) if run["experimentId"] == experiment_id]
-        return page(sorted(runs, key=lambda run: -run["runNumber"]), asked)
-
-    @router.get("/computes/{compute}/runs")
-    def of_compute(compute: str, filter_: Annotated[str | None, Query(alias="$filter")] = None) -> dict[str, Any]:
-        runs = [run for run in documents.all(RUN) if run["target"] == compute]
-        return page(sorted(runs, key=lambda run: -run["runNumber"]), {"filter": filter_})
 
     @router.post("/experiments/{experiment}/runs/{run}/events")
     def post_event(experiment: str, run: str, event: Annotated[dict[str, Any], Body()]) -> None:
@@ -135,26 +125,21 @@ def add_runs(router: APIRouter, documents: Documents) -> None:
 
 def page(runs: list[dict[str, Any]], asked: dict[str, Any]) -> dict[str, Any]:
     """The runs that a filter asks for, from a continuation token on."""
-    wanted = [run for run in runs if matches(asked.get("filter"), run)]
+    newest_first = sorted(runs, key=lambda run: -run["runNumber"])
+    wanted = [run for run in newest_first if matches(asked.get("filter"), run)]
     start, size = int(asked.get("continuationToken") or 0), min(asked.get("top") or PAGE, PAGE)
     token = str(start + size) if start + size < len(wanted) else None
     return {"value": wanted[start : start + size], "continuationToken": token}
 
 
-def found_experiment(documents: Documents, name: str) -> dict[str, Any]:
-    """An experiment by its name."""
-    experiment = documents.get(EXPERIMENT, name)
+def found_experiment(documents: Documents, name_or_id: str) -> dict[str, Any]:
+    """An experiment by its name or its id; clients use either."""
+    named = documents.get(EXPERIMENT, name_or_id)
+    of_id = (each for each in documents.all(EXPERIMENT) if each["experimentId"] == name_or_id)
+    experiment = named or next(of_id, None)
     if experiment is None:
-        raise Refused(404, "NotFoundError", f"Experiment '{name}' was not found.")
+        raise Refused(404, "NotFoundError", f"Experiment '{name_or_id}' was not found.")
     return experiment
-
-
-def experiment_of_id(documents: Documents, experiment_id: str) -> dict[str, Any]:
-    """An experiment by its id."""
-    for experiment in documents.all(EXPERIMENT):
-        if experiment["experimentId"] == experiment_id:
-            return experiment
-    raise Refused(404, "NotFoundError", f"Experiment with id '{experiment_id}' was not found.")
 
 
 def found_run(documents: Documents, run: str) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """What the service refuses for its length, its number or its letters.
 
-Sources: "Service limits in Azure Machine Learning" (learn.microsoft.com/azure/machine-learning/resource-limits-capacity) for
-runs, metrics and artifacts; the clients' own checks for names (`azureml/_base_sdk_common/common.py` for experiments,
+Sources: "Service limits in Azure Machine Learning"
+(learn.microsoft.com/azure/machine-learning/resource-limits-capacity) for runs, metrics and artifacts; the
+clients' own checks for names (`azureml/_base_sdk_common/common.py` for experiments,
 `azureml/_model_management/_util.py` for models), which the service is taken to share.
 """
 

@@ -1,8 +1,9 @@
 """The room of metrics: rows that are added to a run, and read again.
 
-Sources: `azureml/_restclient/operations/metric_operations.py` and the shapes `BatchMetricV2Dto`, `MetricV2Dto`, `MetricV2Value`,
-`MetricDefinitionDto` and `RetrieveFullFidelityMetricRequestDto` of `azureml/_restclient/models`; `run_metric_operations.py` for the wait. A row has an id given by the client: sent
-again, it is one row still.
+Sources: `azureml/_restclient/operations/metric_operations.py` and the shapes `BatchMetricV2Dto`,
+`MetricV2Dto`, `MetricV2Value`, `MetricDefinitionDto` and `RetrieveFullFidelityMetricRequestDto` of
+`azureml/_restclient/models`; `run_metric_operations.py` for the wait. A row has an id given by the client:
+sent again, it is one row still.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body
-
 from tests.standins.azureml import limits
 from tests.standins.azureml.history import found_run
 from tests.standins.azureml.persistence import Documents
@@ -39,7 +39,10 @@ def routes(documents: Documents) -> APIRouter:
     def list_names(run: str) -> dict[str, Any]:
         found_run(documents, run)
         kept = documents.all(METRIC, f"{run}/")
-        value = [{"name": each["name"], "columns": each["columns"], "properties": each["properties"]} for each in kept]
+        value = [
+            {"name": each["name"], "columns": each["columns"], "properties": each["properties"]}
+            for each in kept
+        ]
         return {"value": value, "continuationToken": None}
 
     @router.post("/full")

@@ -1,11 +1,13 @@
 """The room of MLflow: a real MLflow server behind the workspace's path, without what Azure ML does not serve.
 
-Sources: `azureml/mlflow/_store/azureml_reststore.py` (the path, and that only the second version of the API is served), the
-request messages of MLflow's `service.proto` and `model_registry.proto`, "Manage models registries in Azure Machine Learning with MLflow"
-(a registered model keeps its name), and github.com/Azure/azure-sdk-for-python/issues/44896: calls that it does not know, such as
-those of MLflow 3 for logged models, are answered with 404 and nothing else. Aliases and searches for tags of models are not
-documented, and are refused: what a client needs has to work without them. Artifacts do not pass here: an experiment's artifact location is
-given the form from which azureml-mlflow makes calls to the room of artifacts (`azureml/mlflow/_internal/utils.py`).
+Sources: `azureml/mlflow/_store/azureml_reststore.py` (the path, and that only the second version of the API
+is served), the request messages of MLflow's `service.proto` and `model_registry.proto`, "Manage models
+registries in Azure Machine Learning with MLflow" (a registered model keeps its name), and
+github.com/Azure/azure-sdk-for-python/issues/44896: calls that it does not know, such as those of MLflow 3
+for logged models, are answered with 404 and nothing else. Aliases and searches for tags of models are not
+documented, and are refused: what a client needs has to work without them. Artifacts do not pass here: an
+experiment's artifact location is given the form from which azureml-mlflow makes calls to the room of
+artifacts (`azureml/mlflow/_internal/utils.py`).
 """
 
 from __future__ import annotations
@@ -18,7 +20,6 @@ from typing import Any
 import httpx
 from fastapi import APIRouter, Request
 from starlette.responses import Response
-
 from tests.standins.azureml import limits
 from tests.standins.azureml.refusals import Refused
 from tests.standins.azureml.workspace import SCOPE_PATH, Workspace

@@ -1,8 +1,9 @@
 """The room of model management: assets made of artifacts, and models of numbered versions made of assets.
 
-Sources: `azureml/_restclient/operations/ml_models_operations.py` and `assets_operations.py`, the shapes `Model`, `Asset`, `ArtifactDetails`,
-`JsonPatchOperation` and `PaginatedModelList` of `azureml/_restclient/models`, and `azureml/core/model.py` for what is sent. Registering is not
-idempotent: each request makes a version. Tags are replaced whole; properties can be added and not changed.
+Sources: `azureml/_restclient/operations/ml_models_operations.py` and `assets_operations.py`, the shapes
+`Model`, `Asset`, `ArtifactDetails`, `JsonPatchOperation` and `PaginatedModelList` of
+`azureml/_restclient/models`, and `azureml/core/model.py` for what is sent. Registering is not idempotent:
+each request makes a version. Tags are replaced whole; properties can be added and not changed.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import uuid
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Query
-
 from tests.standins.azureml import limits
 from tests.standins.azureml.moments import now
 from tests.standins.azureml.persistence import Documents
@@ -22,8 +22,11 @@ ASSET = "asset"
 ASSET_URL = "aml://asset/"
 MODEL = "model"
 PAGE = 100
-REPLACEABLE = {"/kvTags": "kvTags", "/description": "description", "/resourceRequirements": "resourceRequirements"}
-NEWEST = "newest"
+REPLACEABLE = {
+    "/kvTags": "kvTags",
+    "/description": "description",
+    "/resourceRequirements": "resourceRequirements",
+}
 
 
 def routes(documents: Documents) -> APIRouter:

@@ -1,9 +1,9 @@
 """How each of Azure's services words a refusal.
 
-Sources: the resource manager's body is that of "Common error response for all Azure Resource Manager APIs"; the
-data plane's is `azureml/_restclient/models/error_response.py`, model management's `model_error_response.py` beside it;
-blob storage's is "Status and error codes" of its REST documentation; MLflow's is `RestException` in
-`mlflow/exceptions.py`; the login's is section 5.2 of RFC 6749.
+Sources: the resource manager's body is that of "Common error response for all Azure Resource Manager APIs";
+the data plane's is `azureml/_restclient/models/error_response.py`, model management's
+`model_error_response.py` beside it; blob storage's is "Status and error codes" of its REST documentation;
+MLflow's is `RestException` in `mlflow/exceptions.py`; the login's is section 5.2 of RFC 6749.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ class Refused(Exception):
         headers: Further headers of the answer.
     """
 
-    def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(message)
         self.status, self.code, self.message, self.headers = status, code, message, dict(headers or {})
 
@@ -43,7 +45,11 @@ def resource_manager(refused: Refused) -> Response:
 def data_plane(refused: Refused) -> Response:
     """As history, metrics and artifacts answer."""
     kind = "UserError" if refused.status < 500 else "ServiceError"
-    root = {"code": kind, "message": refused.message, "innerError": {"code": refused.code, "innerError": None}}
+    root = {
+        "code": kind,
+        "message": refused.message,
+        "innerError": {"code": refused.code, "innerError": None},
+    }
     correlation = {"operation": uuid.uuid4().hex, "request": uuid.uuid4().hex[:16]}
     body = {"error": root, "correlation": correlation, "environment": "standin", "location": "westeurope"}
     return _json(refused, body | {"time": datetime.now(UTC).isoformat()})

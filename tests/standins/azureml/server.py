@@ -1,10 +1,11 @@
 """The stand-in as a running server, and what a client's process needs to reach it.
 
-One HTTPS server answers for all hosts of `workspace.Workspace.hosts`; which of them is meant follows from the Host header. The
-clients find it through a proxy of the test's own (`tests.standins.connect_proxy`): it opens tunnels to these
-hosts only, and lets them end at the server. So host names, ports and certificates' names are those of the real service;
-nothing is changed on the machine (`/etc/hosts` needs root, and `*.localhost` resolves on Debian with an extra package
-only), and whatever else the clients would like to reach is refused.
+One HTTPS server answers for all hosts of `workspace.Workspace.hosts`; which of them is meant follows from
+the Host header. The clients find it through a proxy of the test's own (`tests.standins.connect_proxy`): it
+opens tunnels to these hosts only, and lets them end at the server. So host names, ports and certificates'
+names are those of the real service; nothing is changed on the machine (`/etc/hosts` needs root, and
+`*.localhost` resolves on Debian with an extra package only), and whatever else the clients would like to
+reach is refused.
 """
 
 from __future__ import annotations
@@ -21,9 +22,6 @@ from pathlib import Path
 import uvicorn
 from starlette.routing import Host, Router
 from starlette.types import ASGIApp
-
-from local_site.layout import Layout
-from local_site.pki import ensure_certificates
 from tests.standins.azureml import applications
 from tests.standins.azureml.applications import Rooms
 from tests.standins.azureml.blobs import Blobs
@@ -33,6 +31,9 @@ from tests.standins.azureml.persistence import Documents
 from tests.standins.azureml.tokens import Tokens
 from tests.standins.azureml.workspace import LOGIN, RESOURCE_MANAGER, Workspace
 from tests.standins.connect_proxy import connect_proxy
+
+from local_site.layout import Layout
+from local_site.pki import ensure_certificates
 
 LOOPBACK = "127.0.0.1"
 START_LIMIT_S = 20
@@ -102,7 +103,7 @@ def running_azureml(
     rooms = Rooms(workspace, documents, blobs, tokens, principal, mlflow_url, operation_s)
     faults = Faults()
     try:
-        with served(FaultyServer(by_host(rooms), faults), layout) as port:
+        with served(FaultyServer(by_host(rooms), faults, applications.words), layout) as port:
             ends = {f"{host}:443": f"{LOOPBACK}:{port}" for host in workspace.hosts}
             with connect_proxy(list(ends), leads_to=ends) as proxy:
                 yield AzureMl(workspace, principal, tokens, faults, layout.ca_file, proxy.address)

@@ -1,7 +1,7 @@
 """Access tokens as Microsoft Entra gives them out: signed, for one audience, for a time.
 
-Claims are those of "Access token claims reference" of the Microsoft identity platform. The key is the stand-in's own
-and kept, so that a token outlives a restart.
+Claims are those of "Access token claims reference" of the Microsoft identity platform. The key is the
+stand-in's own and kept, so that a token outlives a restart.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import time
 from dataclasses import dataclass
 
 import jwt
-
 from tests.standins.azureml.persistence import Documents
 from tests.standins.azureml.refusals import Refused
 

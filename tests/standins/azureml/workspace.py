@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 RESOURCE_MANAGER = "management.azure.com"
 LOGIN = "login.microsoftonline.com"
+BLOB_HOSTS = ".blob.core.windows.net"
 SCOPE_PATH = (
     "/subscriptions/{subscription}/resourceGroups/{group}"
     "/providers/Microsoft.MachineLearningServices/workspaces/{workspace}"
@@ -56,7 +57,7 @@ class Workspace:
     @property
     def blobs(self) -> str:
         """Host of the storage account."""
-        return f"{self.account}.blob.core.windows.net"
+        return f"{self.account}{BLOB_HOSTS}"
 
     @property
     def hosts(self) -> tuple[str, ...]:
