@@ -1,18 +1,20 @@
 """The filters that a client may ask for runs with: comparisons joined by `and`, as the client writes them.
 
-Source: `azureml/_restclient/_odata/runs.py` and `constants.py` beside it; values stand there without
-quotes, and brackets only group what is joined by `and` anyway. All else is refused, so that no test passes
-on a filter that was ignored.
+Source: `azureml/_restclient/_odata/runs.py`, `constants.py` and `helpers.py` beside it. Brackets only group what
+is joined by `and` anyway. All else is refused, so that no test passes on a filter that was ignored.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
 from tests.standins.azureml.refusals import Refused
 
-COMPARISON = re.compile(r"(?P<field>\S+) eq (?P<value>\S+)")
+COMPARISON = re.compile(r"(?P<field>[^\s()]+) eq (?P<value>\"(?:[^\"\\]|\\.)*\"|[^\s()]+)")
+JOINED = re.compile(r"[\s()]*(and[\s()]*)*")
+"""What may stand between comparisons."""
 FIELDS = {
     "RunId": "runId",
     "Status": "status",
@@ -24,17 +26,19 @@ FIELDS = {
 
 def matches(expression: str | None, run: dict[str, Any]) -> bool:
     """Whether a run is among those that a filter asks for."""
-    joined = re.sub(r"[()]", "", expression or "")
-    return not joined or all(holds(part.strip(), run) for part in joined.split(" and "))
+    if not expression:
+        return True
+    if JOINED.fullmatch(COMPARISON.sub("", expression)) is None:
+        raise Refused(400, "BadArgument", f"The filter {expression} is not understood.")
+    return all(
+        looked_up(found["field"], run) == value_of(found["value"])
+        for found in COMPARISON.finditer(expression)
+    )
 
 
-def holds(comparison: str, run: dict[str, Any]) -> bool:
-    """Whether one comparison holds."""
-    found = COMPARISON.fullmatch(comparison)
-    if found is None:
-        raise Refused(400, "BadArgument", f"The filter '{comparison}' is not understood.")
-    value = None if found["value"] == "null" else found["value"]
-    return looked_up(found["field"], run) == value
+def value_of(text: str) -> Any:
+    """The value that a filter writes so."""
+    return json.loads(text) if text == "null" or text.startswith('"') else text
 
 
 def looked_up(field: str, run: dict[str, Any]) -> Any:

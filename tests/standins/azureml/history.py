@@ -70,8 +70,7 @@ def add_looking_at_runs(router: APIRouter, documents: Documents) -> None:
     @router.get("/experiments/{experiment}/runs/{run}")
     @router.get("/experimentids/{experiment}/runs/{run}")
     def get(experiment: str, run: str) -> dict[str, Any]:
-        found_experiment(documents, experiment)
-        return found_run(documents, run)
+        return found_run(documents, run, found_experiment(documents, experiment))
 
     @router.get("/runs/{run}")
     def get_of_workspace(run: str) -> dict[str, Any]:
@@ -105,22 +104,23 @@ def add_changing_runs(router: APIRouter, documents: Documents) -> None:
     def patch(experiment: str, run: str, payload: Annotated[dict[str, Any], Body()]) -> dict[str, Any]:
         known = found_experiment(documents, experiment)
         with documents.transaction():
-            before = documents.get(RUN, run) or started(documents, known, run)
-            return documents.put(RUN, run, changed(before, payload))
+            if documents.get(RUN, run) is None:
+                documents.put(RUN, run, started(documents, known, run))
+            return documents.put(RUN, run, changed(found_run(documents, run, known), payload))
 
     @router.delete("/experiments/{experiment}/runs/{run}/tags")
     def delete_tags(experiment: str, run: str, tags: Annotated[list[str], Body()]) -> dict[str, Any]:
-        found_experiment(documents, experiment)
+        known = found_experiment(documents, experiment)
         with documents.transaction():
-            kept = found_run(documents, run)
+            kept = found_run(documents, run, known)
             left = {key: value for key, value in kept["tags"].items() if key not in tags}
             return documents.put(RUN, run, kept | {"tags": left})
 
     @router.post("/experiments/{experiment}/runs/{run}/events")
     def post_event(experiment: str, run: str, event: Annotated[dict[str, Any], Body()]) -> None:
-        found_experiment(documents, experiment)
+        known = found_experiment(documents, experiment)
         with documents.transaction():
-            documents.put(RUN, run, moved(found_run(documents, run), event))
+            documents.put(RUN, run, moved(found_run(documents, run, known), event))
 
 
 def page(runs: list[dict[str, Any]], asked: dict[str, Any]) -> dict[str, Any]:
@@ -142,10 +142,10 @@ def found_experiment(documents: Documents, name_or_id: str) -> dict[str, Any]:
     return experiment
 
 
-def found_run(documents: Documents, run: str) -> dict[str, Any]:
-    """A run by its id."""
+def found_run(documents: Documents, run: str, experiment: dict[str, Any] | None = None) -> dict[str, Any]:
+    """A run by its id, which no other run of the workspace has; one of this experiment, if it is given."""
     kept = documents.get(RUN, run)
-    if kept is None:
+    if kept is None or (experiment and kept["experimentId"] != experiment["experimentId"]):
         raise Refused(404, "NotFoundError", f"Run '{run}' was not found.")
     return kept
 

@@ -38,10 +38,9 @@ def routes(documents: Documents) -> APIRouter:
     @router.post("/list")
     def list_names(run: str) -> dict[str, Any]:
         found_run(documents, run)
-        kept = documents.all(METRIC, f"{run}/")
         value = [
-            {"name": each["name"], "columns": each["columns"], "properties": each["properties"]}
-            for each in kept
+            {"metricKey": {"name": metric["name"]}, "columns": metric["columns"]}
+            for metric in documents.all(METRIC, f"{run}/")
         ]
         return {"value": value, "continuationToken": None}
 
