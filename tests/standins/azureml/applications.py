@@ -144,7 +144,7 @@ def words(host: str, path: str) -> Wording:
 
 def application(routers: list[APIRouter]) -> FastAPI:
     """An application that refuses in the words of its host, whatever the reason."""
-    made = FastAPI(openapi_url=None)
+    made = FastAPI(openapi_url=None, redirect_slashes=False)
     for router in routers:
         made.include_router(router)
 

@@ -67,6 +67,11 @@ class Blobs:
             sentence = "This request is not authorized to perform this operation using this permission."
             raise Refused(403, "AuthorizationPermissionMismatch", sentence)
 
+    def clear(self) -> None:
+        """Forget every blob."""
+        for path in self.folder.iterdir():
+            path.unlink()
+
     def _signature(self, container: str, name: str, fields: Mapping[str, str]) -> str:
         signed = "\n".join([container, name, *(fields.get(field, "") for field in ("sv", "sr", "sp", "se"))])
         return base64.b64encode(hmac.digest(self.key.encode(), signed.encode(), "sha256")).decode()

@@ -108,9 +108,11 @@ class Faults:
 
     Attributes:
         calls: Requests in the order of their answers.
+        waiting: How many requests are being delayed.
     """
 
     calls: list[Call] = field(default_factory=list)
+    waiting: int = 0
     _coming: list[Fault] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -134,6 +136,12 @@ class Faults:
         """The requests with this method whose `host/path?query` matches the expression."""
         with self._lock:
             return [call for call in self.calls if call.method == method and re.search(url, call.url)]
+
+    async def delay(self, seconds: float) -> None:
+        """Hold a request up; counted, so that a test knows when it is."""
+        self.waiting += 1
+        await asyncio.sleep(seconds)
+        self.waiting -= 1
 
     def note(self, call: Call, status: int | None) -> None:
         """Remember an answer."""
@@ -164,7 +172,7 @@ class FaultyServer:
         if fault is None:
             await self._app(scope, receive, self._noting(call, send))
             return
-        await asyncio.sleep(fault.delay_s)
+        await self._faults.delay(fault.delay_s)
         if fault.cut is not None:
             await self._cut(fault.cut, scope, receive, send)
             self._faults.note(call, None)

@@ -1,7 +1,7 @@
 """The filters that a client may ask for runs with: comparisons joined by `and`, as the client writes them.
 
-Source: `azureml/_restclient/_odata/runs.py`, `constants.py` and `helpers.py` beside it. Brackets only group what
-is joined by `and` anyway. All else is refused, so that no test passes on a filter that was ignored.
+Source: `azureml/_restclient/_odata/runs.py`, `constants.py` and `helpers.py` beside it. Brackets only group
+what is joined by `and` anyway. All else is refused, so that no test passes on a filter that was ignored.
 """
 
 from __future__ import annotations

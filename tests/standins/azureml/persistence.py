@@ -68,6 +68,12 @@ class Documents:
             ).fetchall()
         return [json.loads(body) for (body,) in rows]
 
+    def clear(self, *, but: str) -> None:
+        """Forget everything but the documents of one kind."""
+        with self.transaction():
+            self._connection.execute("DELETE FROM documents WHERE kind <> ?", (but,))
+            self._connection.execute("DELETE FROM counters")
+
     def next_number(self, name: str) -> int:
         """1, 2, 3 and so on; no number is given twice, whatever is deleted."""
         row = self._one(

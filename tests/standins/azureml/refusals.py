@@ -48,7 +48,8 @@ def data_plane(refused: Refused) -> Response:
     root = {
         "code": kind,
         "message": refused.message,
-        "innerError": {"code": refused.code, "innerError": None},
+        "details": [],
+        "innerError": {"code": refused.code},
     }
     correlation = {"operation": uuid.uuid4().hex, "request": uuid.uuid4().hex[:16]}
     body = {"error": root, "correlation": correlation, "environment": "standin", "location": "westeurope"}

@@ -28,7 +28,7 @@ from tests.standins.azureml.blobs import Blobs
 from tests.standins.azureml.entra import ServicePrincipal
 from tests.standins.azureml.faults import Faults, FaultyServer
 from tests.standins.azureml.persistence import Documents
-from tests.standins.azureml.tokens import Tokens
+from tests.standins.azureml.tokens import SECRET, Tokens
 from tests.standins.azureml.workspace import LOGIN, RESOURCE_MANAGER, Workspace
 from tests.standins.connect_proxy import connect_proxy
 
@@ -58,6 +58,14 @@ class AzureMl:
     faults: Faults
     ca_file: Path
     proxy: str
+    _documents: Documents
+    _blobs: Blobs
+
+    def forget(self) -> None:
+        """Be as new: a workspace without anything, where nothing goes wrong; tokens and secrets stay."""
+        self._documents.clear(but=SECRET)
+        self._blobs.clear()
+        self.faults.clear()
 
     def environment(self, home: Path) -> dict[str, str]:
         """What a client's process needs besides `PATH`.
@@ -106,7 +114,9 @@ def running_azureml(
         with served(FaultyServer(by_host(rooms), faults, applications.words), layout) as port:
             ends = {f"{host}:443": f"{LOOPBACK}:{port}" for host in workspace.hosts}
             with connect_proxy(list(ends), leads_to=ends) as proxy:
-                yield AzureMl(workspace, principal, tokens, faults, layout.ca_file, proxy.address)
+                yield AzureMl(
+                    workspace, principal, tokens, faults, layout.ca_file, proxy.address, documents, blobs
+                )
     finally:
         documents.close()
 
@@ -114,10 +124,10 @@ def running_azureml(
 def kept_secrets(documents: Documents) -> dict[str, str]:
     """The secrets of this stand-in: made once, kept as everything else."""
     with documents.transaction():
-        kept = documents.get("secret", "names")
+        kept = documents.get(SECRET, "names")
         if kept is None:
             made = {name: secrets.token_urlsafe(32) for name in ("account_key", "client_secret")}
-            kept = documents.put("secret", "names", made)
+            kept = documents.put(SECRET, "names", made)
     return kept
 
 

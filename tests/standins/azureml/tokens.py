@@ -16,6 +16,8 @@ from tests.standins.azureml.refusals import Refused
 
 AUDIENCES = ("https://management.core.windows.net/", "https://management.azure.com", "https://ml.azure.com")
 LIFETIME_S = 3600
+SECRET = "secret"
+"""The kind of documents that are kept as long as the stand-in's folder."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ class Tokens:
 
     def _key(self) -> str:
         with self.documents.transaction():
-            kept = self.documents.get("secret", "token")
+            kept = self.documents.get(SECRET, "token")
             if kept is None:
-                kept = self.documents.put("secret", "token", {"key": secrets.token_hex(32)})
+                kept = self.documents.put(SECRET, "token", {"key": secrets.token_hex(32)})
         return str(kept["key"])

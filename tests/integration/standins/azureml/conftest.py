@@ -23,16 +23,32 @@ def mlflow_url(site_settings, tmp_path_factory) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture
-def azureml(tmp_path) -> Iterator[AzureMl]:
-    with running_azureml(folder_of(tmp_path)) as standin:
+@pytest.fixture(scope="session")
+def running(tmp_path_factory) -> Iterator[AzureMl]:
+    """One for all tests that need no MLflow."""
+    with running_azureml(tmp_path_factory.mktemp("azureml")) as standin:
         yield standin
 
 
 @pytest.fixture
-def azureml_with_mlflow(tmp_path, mlflow_url) -> Iterator[AzureMl]:
-    with running_azureml(folder_of(tmp_path), mlflow_url=mlflow_url) as standin:
+def azureml(running) -> AzureMl:
+    """A workspace without anything."""
+    running.forget()
+    return running
+
+
+@pytest.fixture(scope="session")
+def running_with_mlflow(tmp_path_factory, mlflow_url) -> Iterator[AzureMl]:
+    """One for all tests with MLflow; its server remembers all of them."""
+    with running_azureml(tmp_path_factory.mktemp("azureml"), mlflow_url=mlflow_url) as standin:
         yield standin
+
+
+@pytest.fixture
+def azureml_with_mlflow(running_with_mlflow) -> AzureMl:
+    """A workspace without anything but what MLflow's server remembers."""
+    running_with_mlflow.forget()
+    return running_with_mlflow
 
 
 @pytest.fixture
@@ -53,13 +69,6 @@ def program(standin: AzureMl, python: Path, tmp_path: Path, name: str, **always:
     home = tmp_path / "home"
     home.mkdir(exist_ok=True)
     return Program(python, PROGRAMS / f"{name}.py", standin.environment(home), home, always)
-
-
-def folder_of(tmp_path: Path) -> Path:
-    """Where the stand-in keeps everything."""
-    folder = tmp_path / "azureml"
-    folder.mkdir()
-    return folder
 
 
 @pytest.fixture
