@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from tests.standins.azureml import faults
 from tests.standins.azureml.faults import Cut, Fault
-from tests.standins.azureml.interpreter import ProgramFailed
+from tests.standins.azureml.interpreter import ProgramFailed, Step
 
 NAME = "flight-delay"
 REGISTER = ("register", {"name": NAME, "folder": "bundle"})
@@ -82,35 +82,30 @@ def test_another_workspace_is_not_found(core, azureml):
 
 
 @pytest.fixture
-def model(mlflow) -> str:
-    """A registered model without versions."""
-    name = f"flight-{uuid.uuid4().hex}"
-    mlflow("create_model", name=name)
-    return name
-
-
-def version(mlflow, model, **options) -> str:
-    """Make a version of it."""
-    source = "azureml://artifacts/LocalUpload/a/model"
-    return mlflow("create_version", name=model, source=source, run_id=None, tags={}, **options)
+def versions() -> tuple[Step, Step, Step]:
+    """Make a model that no other test has, make a version of it, look at its versions."""
+    name = {"name": f"flight-{uuid.uuid4().hex}"}
+    source = {"source": "azureml://artifacts/LocalUpload/a/model"}
+    return ("create_model", name), ("create_version", name | source), ("seen_versions", name)
 
 
 def test_a_version_whose_answer_is_lost_is_made_again_by_mlflows_client_itself(
-    mlflow, azureml_with_mlflow, model
+    mlflow, azureml_with_mlflow, versions
 ):
     azureml_with_mlflow.faults.add(Fault(*VERSION, cut=Cut.AFTER))
-    assert version(mlflow, model) == "2"
-    assert len(mlflow("seen_versions", name=model)) == 2
+    _, made, seen = mlflow.each(*versions)
+    assert (made, len(seen)) == ("2", 2)
 
 
-def test_mlflows_client_told_not_to_repeat_leaves_the_first_version(mlflow, azureml_with_mlflow, model):
+def test_mlflows_client_told_not_to_repeat_leaves_the_first_version(mlflow, azureml_with_mlflow, versions):
     azureml_with_mlflow.faults.add(Fault(*VERSION, cut=Cut.AFTER))
     with pytest.raises(ProgramFailed) as failed:
-        version(mlflow, model, settings=ONE_TRY)
+        mlflow.each(*versions, settings=ONE_TRY)
     assert failed.value.kind == "MlflowException"
-    assert len(mlflow("seen_versions", name=model)) == 1
+    assert len(mlflow.each(versions[-1])[0]) == 1
 
 
-def test_mlflows_client_waits_as_long_as_it_is_told(mlflow, azureml_with_mlflow, model):
+def test_mlflows_client_waits_and_asks_again_when_it_is_throttled(mlflow, azureml_with_mlflow, versions):
     azureml_with_mlflow.faults.add(Fault(*VERSION, refusal=faults.too_many_requests(1)))
-    assert version(mlflow, model) == "1"
+    _, made, seen = mlflow.each(*versions)
+    assert (made, len(seen)) == ("1", 1)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 import pytest
 from tests.integration.standins.azureml.conftest import contents
-from tests.standins.azureml.interpreter import ProgramFailed
+from tests.standins.azureml.interpreter import Step
 
 ADDED_BY_MLFLOW = "registered_model_meta"
 
@@ -17,53 +18,71 @@ def name() -> str:
     return f"flight-{uuid.uuid4().hex}"
 
 
-def test_a_run_keeps_metrics_parameters_tags_and_state(mlflow, bundle, name):
-    seen = mlflow("run", experiment=name, folder=bundle.name, status="FAILED", tags={"training_key": "abc"})
+def run(name: str, status: str = "FINISHED", **tags: str) -> Step:
+    """A run of an experiment of that name, with the bundle as artifacts."""
+    return "run", {"experiment": name, "folder": "bundle", "status": status, "tags": tags}
+
+
+def on_model(action: str, name: str, **options: Any) -> Step:
+    """Do something with the model of that name."""
+    return action, {"name": name, **options}
+
+
+@pytest.mark.usefixtures("bundle")
+def test_a_run_keeps_metrics_parameters_tags_and_state(mlflow, name):
+    asked = {"experiment": name, "tag": "training_key", "value": "abc"}
+    seen, found = mlflow.each(run(name, "FAILED", training_key="abc"), ("found_runs", asked))
     assert seen["status"] == "FAILED"
     assert seen["metrics"] == [[1, 2.0], [2, 1.5]]
     assert seen["params"] == {"depth": "3"}
     assert {"training_key": "abc", "state": "logged"}.items() <= seen["tags"].items()
-    assert mlflow("found_runs", experiment=name, tag="training_key", value="abc") == [seen["run_id"]]
+    assert found == [seen["run_id"]]
 
 
 def test_artifacts_of_a_run_go_through_the_workspaces_own_storage_and_back(
     mlflow, azureml_with_mlflow, bundle, name
 ):
     (bundle / "a b").touch()
-    seen = mlflow("run", experiment=name, folder=bundle.name, status="FINISHED", tags={})
+    seen, _ = mlflow.each(run(name), ("download_of_run", {"experiment": name, "folder": "back"}))
     assert seen["artifacts"] == ["model"]
-    mlflow("download", artifact_uri=f"{seen['artifact_uri']}/model", folder="back")
     assert contents(bundle.parent / "back" / "model") == contents(bundle)
     stored = azureml_with_mlflow.faults.asked("PUT", f"blob.core.windows.net/.*dcid.{seen['run_id']}/model/")
     assert len(stored) == len(contents(bundle))
 
 
 def test_a_version_made_of_a_run_keeps_its_tags_and_can_be_downloaded(mlflow, bundle, name):
-    seen = mlflow("run", experiment=name, folder=bundle.name, status="FINISHED", tags={})
-    mlflow("create_model", name=name)
-    source = f"{seen['artifact_uri']}/model"
-    made = mlflow("create_version", name=name, source=source, run_id=seen["run_id"], tags={"key": "abc"})
-    tags = {"key": "abc", "state": "registered"}
-    assert mlflow("seen_versions", name=name) == [{"version": made, "run_id": seen["run_id"], "tags": tags}]
-    mlflow("download", artifact_uri=f"models:/{name}/{made}", folder="back")
-    back = contents(bundle.parent / "back" / "model")
-    assert {path: data for path, data in back.items() if path != ADDED_BY_MLFLOW} == contents(bundle)
+    seen, _, made, versions, _ = mlflow.each(
+        run(name),
+        on_model("create_model", name),
+        on_model("create_version_of_run", name, experiment=name, training_key="abc"),
+        on_model("seen_versions", name),
+        ("download", {"artifact_uri": f"models:/{name}/1", "folder": "back"}),
+    )
+    tags = {"training_key": "abc", "state": "registered"}
+    assert (made, versions) == ("1", [{"version": "1", "run_id": seen["run_id"], "tags": tags}])
+    assert without_what_mlflow_adds(contents(bundle.parent / "back" / "model")) == contents(bundle)
 
 
 def test_a_version_made_of_a_local_folder_is_uploaded_first(mlflow, bundle, name):
-    mlflow("create_model", name=name)
-    made = mlflow("create_version", name=name, source=f"file://{bundle}", run_id=None, tags={})
-    mlflow("download", artifact_uri=f"models:/{name}/{made}", folder="back")
-    back = contents(bundle.parent / "back" / bundle.name)
-    assert {path: data for path, data in back.items() if path != ADDED_BY_MLFLOW} == contents(bundle)
+    mlflow.each(
+        on_model("create_model", name),
+        on_model("create_version", name, source=f"file://{bundle}"),
+        ("download", {"artifact_uri": f"models:/{name}/1", "folder": "back"}),
+    )
+    assert without_what_mlflow_adds(contents(bundle.parent / "back" / bundle.name)) == contents(bundle)
 
 
-def test_what_azure_ml_does_not_serve_is_refused(mlflow, bundle, name):
-    mlflow("create_model", name=name)
-    seen = mlflow("run", experiment=name, folder=bundle.name, status="FINISHED", tags={})
-    with pytest.raises(ProgramFailed, match="alias failed with error code 404"):
-        mlflow("set_alias", name=name, version="1")
-    with pytest.raises(ProgramFailed, match="logged-models/search failed with error code 404"):
-        mlflow("list_folder", run_id=seen["run_id"], folder="model")
-    with pytest.raises(ProgramFailed, match="searched by name only"):
-        mlflow("search_versions", wanted="tags.training_key = 'abc'")
+@pytest.mark.usefixtures("bundle")
+def test_what_azure_ml_does_not_serve_is_refused(mlflow, name):
+    *_, said = mlflow.each(
+        run(name), on_model("create_model", name), on_model("refusals", name, experiment=name)
+    )
+    assert "registered-models/alias failed with error code 404" in said["alias"]
+    assert "registered-models/rename failed with error code 404" in said["rename"]
+    assert "logged-models/search failed with error code 404" in said["folder of a run"]
+    assert "searched by name only" in said["search by tag"]
+
+
+def without_what_mlflow_adds(files: dict[str, bytes]) -> dict[str, bytes]:
+    """The files that were registered."""
+    return {path: data for path, data in files.items() if path != ADDED_BY_MLFLOW}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import mlflow
 from calling import main
 from mlflow import MlflowClient
+from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
 
 
 def client(uri: str) -> MlflowClient:
@@ -27,12 +30,6 @@ def run(uri: str, experiment: str, folder: str, status: str, tags: dict[str, str
     calls.set_tag(run_id, "state", "logged")
     calls.log_artifacts(run_id, folder, "model")
     calls.set_terminated(run_id, status)
-    return seen_run(uri, run_id)
-
-
-def seen_run(uri: str, run_id: str) -> dict[str, Any]:
-    """What there is to know of a run."""
-    calls = client(uri)
     known = calls.get_run(run_id)
     return {
         "run_id": run_id,
@@ -41,22 +38,31 @@ def seen_run(uri: str, run_id: str) -> dict[str, Any]:
         "params": known.data.params,
         "tags": known.data.tags,
         "artifacts": [each.path for each in calls.list_artifacts(run_id)],
-        "artifact_uri": known.info.artifact_uri,
     }
+
+
+def runs_of(uri: str, experiment: str, wanted: str = "") -> list[Run]:
+    """The runs of an experiment that a filter finds."""
+    calls = client(uri)
+    return list(calls.search_runs([calls.get_experiment_by_name(experiment).experiment_id], wanted))
 
 
 def found_runs(uri: str, experiment: str, tag: str, value: str) -> list[str]:
     """Ids of an experiment's runs with this tag."""
-    calls = client(uri)
-    known = calls.get_experiment_by_name(experiment)
-    return [each.info.run_id for each in calls.search_runs([known.experiment_id], f"tags.{tag} = '{value}'")]
+    return [each.info.run_id for each in runs_of(uri, experiment, f"tags.{tag} = '{value}'")]
 
 
-def download(uri: str, artifact_uri: str, folder: str) -> str:
+def download_of_run(uri: str, experiment: str, folder: str) -> None:
+    """Bring the artifacts of an experiment's only run into a folder."""
+    (only,) = runs_of(uri, experiment)
+    download(uri, f"{only.info.artifact_uri}/model", folder)
+
+
+def download(uri: str, artifact_uri: str, folder: str) -> None:
     """Bring artifacts into a folder."""
     client(uri)
     Path(folder).mkdir()
-    return str(mlflow.artifacts.download_artifacts(artifact_uri=artifact_uri, dst_path=folder))
+    mlflow.artifacts.download_artifacts(artifact_uri=artifact_uri, dst_path=folder)
 
 
 def create_model(uri: str, name: str) -> None:
@@ -64,12 +70,18 @@ def create_model(uri: str, name: str) -> None:
     client(uri).create_registered_model(name)
 
 
-def create_version(uri: str, name: str, source: str, run_id: str | None, tags: dict[str, str]) -> str:
+def create_version(uri: str, name: str, source: str, run_id: str | None = None, **tags: str) -> str:
     """Make a version of a model, then say that it is complete."""
     calls = client(uri)
     made = calls.create_model_version(name, source, run_id, tags=tags)
     calls.set_model_version_tag(name, made.version, "state", "registered")
     return str(made.version)
+
+
+def create_version_of_run(uri: str, name: str, experiment: str, **tags: str) -> str:
+    """Make a version of what an experiment's only run has left."""
+    (only,) = runs_of(uri, experiment)
+    return create_version(uri, name, f"{only.info.artifact_uri}/model", only.info.run_id, **tags)
 
 
 def seen_versions(uri: str, name: str) -> list[dict[str, Any]]:
@@ -78,30 +90,35 @@ def seen_versions(uri: str, name: str) -> list[dict[str, Any]]:
     return [{"version": each.version, "run_id": each.run_id, "tags": each.tags} for each in found]
 
 
-def search_versions(uri: str, wanted: str) -> list[str]:
-    """The versions that a filter finds."""
-    return [each.version for each in client(uri).search_model_versions(wanted)]
+def refusals(uri: str, name: str, experiment: str) -> dict[str, str]:
+    """What is said to calls that a workspace does not serve."""
+    calls = client(uri)
+    (only,) = runs_of(uri, experiment)
+    attempts: dict[str, Callable[[], Any]] = {
+        "alias": lambda: calls.set_registered_model_alias(name, "champion", "1"),
+        "rename": lambda: calls.rename_registered_model(name, f"{name}-new"),
+        "search by tag": lambda: calls.search_model_versions("tags.training_key = 'abc'"),
+        "folder of a run": lambda: calls.list_artifacts(only.info.run_id, "model"),
+    }
+    return {attempt: said_to(call) for attempt, call in attempts.items()}
 
 
-def set_alias(uri: str, name: str, version: str) -> None:
-    """Give a version an alias."""
-    client(uri).set_registered_model_alias(name, "champion", version)
-
-
-def list_folder(uri: str, run_id: str, folder: str) -> list[str]:
-    """List a folder of a run's artifacts."""
-    return [each.path for each in client(uri).list_artifacts(run_id, folder)]
+def said_to(call: Callable[[], Any]) -> str:
+    """What is said to a call that is refused."""
+    try:
+        return f"not refused: {call()}"
+    except MlflowException as error:
+        return str(error)
 
 
 main(
     run,
-    seen_run,
     found_runs,
+    download_of_run,
     download,
     create_model,
     create_version,
+    create_version_of_run,
     seen_versions,
-    search_versions,
-    set_alias,
-    list_folder,
+    refusals,
 )
