@@ -91,9 +91,13 @@ def add_finding_runs(router: APIRouter, documents: Documents) -> None:
 
     @router.get("/computes/{compute}/runs")
     def of_compute(
-        compute: str, wanted: Annotated[str | None, Query(alias="$filter")] = None
+        compute: str,
+        wanted: Annotated[str | None, Query(alias="$filter")] = None,
+        token: Annotated[str, Query(alias="$continuationToken")] = "0",
+        top: Annotated[int, Query(alias="$top")] = PAGE,
     ) -> dict[str, Any]:
-        return page([run for run in documents.all(RUN) if run["target"] == compute], {"filter": wanted})
+        asked = {"filter": wanted, "continuationToken": token, "top": top}
+        return page([run for run in documents.all(RUN) if run["target"] == compute], asked)
 
 
 def add_changing_runs(router: APIRouter, documents: Documents) -> None:

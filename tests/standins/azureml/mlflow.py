@@ -78,7 +78,6 @@ def routes(workspace: Workspace, upstream: str) -> APIRouter:
         upstream: Base URL of an MLflow server that nobody else uses.
     """
     router = APIRouter(prefix=f"/mlflow/v2.0{SCOPE_PATH}")
-    client = httpx.AsyncClient(base_url=upstream, timeout=TIMEOUT_S, trust_env=False)
 
     @router.api_route(f"{API}{{call:path}}", methods=["GET", "POST", "PATCH", "DELETE"])
     async def forward(call: str, request: Request) -> Response:
@@ -91,10 +90,14 @@ def routes(workspace: Workspace, upstream: str) -> APIRouter:
         if call == "experiments/create":
             fields["artifact_location"] = artifact_location(workspace, fields["name"])
             body = json.dumps(fields).encode()
-        headers = {"Content-Type": "application/json"}
-        answer = await client.request(
-            request.method, f"{API}{call}", params=request.query_params, content=body, headers=headers
-        )
+        async with httpx.AsyncClient(base_url=upstream, timeout=TIMEOUT_S, trust_env=False) as client:
+            answer = await client.request(
+                request.method,
+                f"{API}{call}",
+                params=request.query_params,
+                content=body,
+                headers={"Content-Type": "application/json"},
+            )
         return Response(answer.content, answer.status_code, media_type="application/json")
 
     return router

@@ -42,6 +42,15 @@ def test_attaching_tells_where_it_can_be_watched(http, urls):
     assert http.get(answer.headers["Azure-AsyncOperation"]).json()["status"] == "Succeeded"
 
 
+def test_both_hosts_tell_the_same_of_a_machine(http, urls):
+    put(http, urls)
+    answers = [
+        http.get(f"{base}/computes/edge-vm", params=API_VERSION) for base in (urls.arm, urls.computes[:-9])
+    ]
+    assert answers[0].json() == answers[1].json()
+    assert answers[0].json()["properties"]["provisioningState"] == "Succeeded"
+
+
 def test_attaching_again_is_a_change(http, urls):
     assert [put(http, urls).status_code for _ in range(2)] == [201, 200]
 

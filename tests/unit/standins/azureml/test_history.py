@@ -103,6 +103,19 @@ def test_a_filter_that_is_not_understood_is_refused(http, runs, wanted):
     assert refused_with(http.post(f"{runs}:query", json={"filter": wanted})) == (400, "BadArgument")
 
 
+def test_runs_are_found_by_the_compute_target_that_they_name(http, urls, runs):
+    for run, target in (("r1", "edge-vm"), ("r2", "edge-vm"), ("r3", "other")):
+        http.patch(f"{runs}/{run}", json={"target": target})
+    found = http.get(f"{urls.history}/computes/edge-vm/runs").json()["value"]
+    assert [run["runId"] for run in found] == ["r2", "r1"]
+
+
+def test_tags_are_taken_away_by_their_names(http, runs):
+    http.patch(f"{runs}/r1", json={"tags": {"a": "1", "b": "2"}})
+    answer = http.request("DELETE", f"{runs}/r1/tags", json=["a", "unknown"])
+    assert answer.json()["tags"] == {"b": "2"}
+
+
 def test_runs_come_in_pages(http, runs):
     for number in range(3):
         http.patch(f"{runs}/r{number}", json={})
