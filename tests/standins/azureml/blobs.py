@@ -50,9 +50,9 @@ class Blobs:
         """Where a blob is kept; a hash, for names may be longer than a file's."""
         return self.folder / hashlib.sha256(f"{container}/{name}".encode()).hexdigest()
 
-    def signed(self, container: str, name: str, permissions: str) -> str:
-        """The blob's URL with a signature."""
-        ends = str(int(time.time()) + LIFETIME_S)
+    def signed(self, container: str, name: str, permissions: str, lifetime_s: int = LIFETIME_S) -> str:
+        """The blob's URL with a signature that is valid from now on."""
+        ends = str(int(time.time()) + lifetime_s)
         fields = {"sv": "2019-07-07", "sr": "b", "sp": permissions, "se": ends}
         signature = self._signature(container, name, fields)
         return f"https://{self.host}/{container}/{quote(name)}?{urlencode(fields | {'sig': signature})}"

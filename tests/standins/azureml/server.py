@@ -50,6 +50,7 @@ class AzureMl:
         faults: What goes wrong, and what was asked for.
         ca_file: The authority that signed the hosts' certificate.
         proxy: Where the way to the hosts begins, `host:port`.
+        blobs: What the storage account keeps; signs for it, also for a time that is over.
     """
 
     workspace: Workspace
@@ -58,13 +59,13 @@ class AzureMl:
     faults: Faults
     ca_file: Path
     proxy: str
+    blobs: Blobs
     _documents: Documents
-    _blobs: Blobs
 
     def forget(self) -> None:
         """Be as new: a workspace without anything, where nothing goes wrong; tokens and secrets stay."""
         self._documents.clear(but=SECRET)
-        self._blobs.clear()
+        self.blobs.clear()
         self.faults.clear()
 
     def environment(self, home: Path) -> dict[str, str]:
@@ -115,7 +116,7 @@ def running_azureml(
             ends = {f"{host}:443": f"{LOOPBACK}:{port}" for host in workspace.hosts}
             with connect_proxy(list(ends), leads_to=ends) as proxy:
                 yield AzureMl(
-                    workspace, principal, tokens, faults, layout.ca_file, proxy.address, documents, blobs
+                    workspace, principal, tokens, faults, layout.ca_file, proxy.address, blobs, documents
                 )
     finally:
         documents.close()

@@ -73,6 +73,12 @@ def test_a_signature_covers_what_it_allows(http, blob, change):
     assert code_of(answer) == (403, "AuthenticationFailed")
 
 
+@pytest.mark.parametrize(("lifetime_s", "status"), [(60, 404), (-1, 403)])
+def test_a_signature_ends(http, azureml, lifetime_s, status):
+    signed = azureml.blobs.signed("azureml", "a", "r", lifetime_s)
+    assert http.get(signed).status_code == status
+
+
 def test_a_signature_is_for_one_blob(http, blob):
     answer = http.put(blob.replace("a.bin", "b.bin"), content=b"", headers=BLOCK_BLOB)
     assert code_of(answer) == (403, "AuthenticationFailed")
