@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # a DAG file asks for K, and shall not wait for NumPy
-    from edge_runner.profiles.scales import Edge, Scale
+    from edge_runner.profiles.edges import Edge
+    from edge_runner.profiles.scales import Scale
     from edge_runner.profiles.sketch import Sketch
 
 K = 10

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from edge_runner.profiles.edges import PLACES, Edge
 from edge_runner.profiles.markup import Markup, element, join
-from edge_runner.profiles.scales import SCALES, Edge
 from edge_runner.profiles.wording import edge_text, share_text
 
 WIDTH, HEIGHT = 260, 84
@@ -59,7 +59,7 @@ def histogram(series: Sequence[Series]) -> Markup | None:
 
 def _axis(bins: Mapping[str, Any], kind: str, drawn: Sequence[Series]) -> Callable[[Edge], float]:
     """Where an edge lies, in pixels."""
-    number = SCALES[kind].cut_of if kind != "number" else float
+    number = PLACES[kind]
     edges = sorted(number(edge) for one in drawn for edge in one.column["bins"]["edges"])
     own = [number(edge) for edge in bins["edges"]]
     middle, half = own[len(own) // 2], own[3 * len(own) // 4] - own[len(own) // 4]

@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from edge_runner.profiles.edges import EPOCH, Edge, day_of, hour_of, minute_of
+
 RELATIVE_ERROR = 2.0**-12
 """A bucket's width, as a share of its values; whole numbers to 8192 have buckets of their own."""
 NEXT_TO_ZERO = 1e-30
@@ -28,14 +30,12 @@ _DROPPED_BITS = 11
 _SIGN = 1 << (31 - _DROPPED_BITS)
 _LARGEST = float(np.finfo(np.float32).max)
 _INFINITE = int(np.array([np.inf], dtype=np.float32).view(np.uint32)[0]) >> _DROPPED_BITS
-_EPOCH = date(1970, 1, 1)
-_FIRST_DAY, _LAST_DAY = (date(1900, 1, 1) - _EPOCH).days, (date(2200, 1, 1) - _EPOCH).days
+_FIRST_DAY, _LAST_DAY = (date(1900, 1, 1) - EPOCH).days, (date(2200, 1, 1) - EPOCH).days
 """Days outside are counted with the first or last one."""
 _DAY_HOURS = 24
 _HOUR_MS = 3_600_000
 _MINUTE_NS = 60 * 10**9
 Key = int
-Edge = float | str
 
 
 def _next_to(key: Key) -> tuple[Key, Key]:
@@ -144,20 +144,16 @@ def _calendar(day: date) -> Iterator[date]:
 
 
 def _roundest_day(low: Key, high: Key) -> str:
-    days = _calendar(_EPOCH + timedelta(days=high))
-    return next(day for day in days if (day - _EPOCH).days > low).isoformat()
+    days = _calendar(EPOCH + timedelta(days=high))
+    return next(day for day in days if (day - EPOCH).days > low).isoformat()
 
 
 def _roundest_hour(low: Key, high: Key) -> str:
-    day_of_high = _EPOCH + timedelta(days=high // _DAY_HOURS)
-    days = [(day - _EPOCH).days * _DAY_HOURS for day in _calendar(day_of_high)]
+    day_of_high = EPOCH + timedelta(days=high // _DAY_HOURS)
+    days = [(day - EPOCH).days * _DAY_HOURS for day in _calendar(day_of_high)]
     hours = [high - high % step for step in (12, 6, 1)]
     found = next(hour for hour in days + hours if hour > low)
     return datetime.fromtimestamp(found * 3600, UTC).strftime("%Y-%m-%dT%H:%M")
-
-
-def _cut_of_hour(edge: str) -> Key:
-    return int(datetime.fromisoformat(edge).replace(tzinfo=UTC).timestamp()) // 3600
 
 
 def _roundest_minute(low: Key, high: Key) -> str:
@@ -167,11 +163,6 @@ def _roundest_minute(low: Key, high: Key) -> str:
     return f"{found // 60:02}:{found % 60:02}"
 
 
-def _cut_of_minute(edge: str) -> Key:
-    hours, minutes = edge.split(":")
-    return int(hours) * 60 + int(minutes)
-
-
 SCALES: Mapping[str, Scale] = {
     "number": Scale(_number_key, _ordered, _roundest_key, key_of_number, _around, _is_number),
     "integer": Scale(_number_key, _ordered, _roundest_key, key_of_number, _around_integer),
@@ -179,7 +170,7 @@ SCALES: Mapping[str, Scale] = {
         lambda column: column.cast(pl.Int32).clip(_FIRST_DAY, _LAST_DAY),
         lambda raw: raw.astype(np.int64),
         _roundest_day,
-        lambda edge: (date.fromisoformat(edge) - _EPOCH).days,
+        day_of,
     ),
     "timestamp": Scale(
         lambda column: (column.dt.timestamp("ms") // _HOUR_MS).clip(
@@ -187,13 +178,13 @@ SCALES: Mapping[str, Scale] = {
         ),
         lambda raw: raw.astype(np.int64),
         _roundest_hour,
-        _cut_of_hour,
+        hour_of,
     ),
     "time": Scale(
         lambda column: column.cast(pl.Int64) // _MINUTE_NS,
         lambda raw: raw.astype(np.int64),
         _roundest_minute,
-        _cut_of_minute,
+        minute_of,
     ),
 }
 """By kind of column."""
