@@ -1,7 +1,12 @@
 """Training: run the user's script in the sandbox, keep what it leaves, and say how it went.
 
 Request: `{script, partition, seed, params, threads, time_limit_s}`.
-Value: `{metrics: {name: last value}, seconds, peak_memory_bytes}`.
+Value: `{metrics: {name: last value}, seconds, peak_memory_bytes, container_peak_memory_bytes, hardware}`.
+
+Time and memory are those of the last start: what was done before an interruption is not in them.
+`peak_memory_bytes` is the largest resident size of one process of the script, and at least that of the runner,
+tens of MB, which the kernel counts in (measured); that of the container counts all processes and cached files,
+and is None where the kernel does not say. `hardware` is the VM's, see `hardware.py`.
 """
 
 from __future__ import annotations
@@ -12,8 +17,9 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from edge_runner import mlflow_files
+from edge_runner import memory, mlflow_files
 from edge_runner.checkpoints import remove_torn
+from edge_runner.hardware import hardware
 from edge_runner.listing import CHECKPOINTS_NAME, METRICS_PATH, MODEL_FILE_PATH, MODEL_NAME
 from edge_runner.metrics import finish_last_line, last_values
 from edge_runner.protocol import Dirs, StepError
@@ -45,6 +51,8 @@ def run(request: Mapping[str, Any], secrets: Mapping[str, str], dirs: Dirs) -> d
         "metrics": last_values(dirs.job / METRICS_PATH),
         "seconds": round(time.monotonic() - started, 3),
         "peak_memory_bytes": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024,
+        "container_peak_memory_bytes": memory.read().peak_bytes,
+        "hardware": hardware(),
     }
 
 

@@ -48,6 +48,12 @@ with open(os.environ["EDGE_METRICS_FILE"], "a") as file:
     assert value["metrics"] == {"mae": 7.0}
     assert value["seconds"] >= 0
     assert value["peak_memory_bytes"] > 2**20
+    assert value["hardware"]["memory_bytes"] > value["peak_memory_bytes"]
+
+
+def test_the_peak_of_memory_is_what_the_script_had_at_once(ran):
+    used = "x = bytearray(b'1') * (200 * 2**20); del x\n"
+    assert ran(SAVE_MODEL + used)["peak_memory_bytes"] >= 200 * 2**20
 
 
 def test_a_script_is_told_all_it_needs_by_variables(ran, dirs):
