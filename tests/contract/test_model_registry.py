@@ -85,6 +85,67 @@ def test_another_verdict_on_the_same_training_changes_its_version(models, regist
     assert models.find(registration.name, KEY) == changed
 
 
+def test_another_verdict_brings_its_own_attachments(models, registration):
+    made = models.register(replace(registration, state="rejected", attachments={"card/card.md": b"no"}))
+
+    changed = models.register(
+        replace(registration, attachments={"card/card.md": b"accepted", "card/new.md": b"new"})
+    )
+
+    assert changed.run_id == made.run_id
+    assert models.attached(changed, "card/card.md") == b"accepted"
+    assert models.attached(changed, "card/new.md") == b"new"
+
+
+def test_the_description_links_to_the_card(models, registration):
+    version = models.register(
+        replace(registration, card="card/card.html", attachments={"card/card.html": b"<p>"})
+    )
+
+    assert version.description.startswith("for a test [Model card](")
+    assert version.description.endswith("/card/card.html)")
+    assert models.get(version.name, version.version) == version
+
+
+def test_without_a_card_the_description_is_what_was_said(models, registration):
+    assert models.register(registration).description == "for a test"
+
+
+def test_all_versions_of_a_model_are_found_in_the_order_of_their_numbers(models, registration):
+    made = [models.register(replace(registration, training_key=f"{number:064}")) for number in range(11)]
+
+    assert models.search(registration.name) == made
+
+
+def test_versions_are_found_by_all_of_some_tags_whatever_their_model(models, registration, name):
+    mark = f"mark of {name}"
+    tagged = {"mark": mark, "site": "edge_site"}
+    one = models.register(replace(registration, tags=tagged))
+    other_site = models.register(
+        replace(registration, training_key="6" * 64, tags={**tagged, "site": "other"})
+    )
+    other_model = models.register(replace(registration, name=f"{name}-b", tags=tagged))
+
+    assert models.search(tags={"mark": mark}) == [one, other_site, other_model]
+    assert models.search(tags=tagged) == [one, other_model]
+    assert models.search(name, tagged) == [one]
+    assert models.search(name, {"mark": "of nobody"}) == []
+    assert models.search(f"{name}-c") == []
+
+
+def test_versions_are_found_by_an_image_digest(models, registration):
+    digest = {"image_digest": "sha256:" + "a1" * 32}
+    version = models.set_tags(models.register(registration), digest)
+
+    assert models.search(registration.name, digest) == [version]
+
+
+def test_all_versions_of_all_models_are_found(models, registration):
+    version = models.register(registration)
+
+    assert version in models.search()
+
+
 def test_another_training_of_the_same_model_is_another_version(models, registration):
     models.register(registration)
 

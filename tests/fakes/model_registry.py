@@ -46,11 +46,21 @@ class InMemoryModelRegistry:
         """See `ModelRegistry.get`."""
         return self._versions.get((name, version))
 
+    def search(self, name: str = "", tags: Mapping[str, str] | None = None) -> list[ModelVersion]:
+        """See `ModelRegistry.search`."""
+        found = [
+            version
+            for version in self._versions.values()
+            if name in ("", version.name) and version.tags.items() >= (tags or {}).items()
+        ]
+        return sorted(found, key=lambda version: (version.name, int(version.version)))
+
     def register(self, registration: Registration) -> ModelVersion:
         """See `ModelRegistry.register`."""
         if found := self.find(registration.name, registration.training_key):
             if found.tags[STATE_TAG] == registration.state:
                 return found
+            self.registrations[found.name, found.version] = registration
             return self.set_tags(found, {**registration.tags, STATE_TAG: registration.state})
         number = str(1 + sum(name == registration.name for name, _ in self._versions))
         tags = {
@@ -61,7 +71,15 @@ class InMemoryModelRegistry:
         }
         run = self._runs.find_or_make(registration.name, registration.training_key, registration.tags)
         complete(run, registration.metrics)
-        version = ModelVersion(registration.name, number, tags, run.run_id, f"memory:/{number}/model")
+        link = f" [Model card](memory:/{number}/{registration.card})" if registration.card else ""
+        version = ModelVersion(
+            registration.name,
+            number,
+            tags,
+            run.run_id,
+            f"memory:/{number}/model",
+            f"{registration.description}{link}",
+        )
         self.registrations[registration.name, number] = registration
         self._versions[registration.name, number] = version
         return version

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion as MlflowVersion
 
 PARAMS_PER_BATCH = 100
+VERSIONS_PER_PAGE = 1000
 _ABSENT = -1
 
 
@@ -50,19 +51,25 @@ class MlflowRegistry:
 
     def find(self, name: str, training_key: str) -> ModelVersion | None:
         """See `ModelRegistry.find`."""
-        versions = self._session.call(lambda client: _search_versions(client, name, training_key))
+        versions = self._session.call(lambda client: _of_training(client, name, training_key))
         return next((version for version in versions if STATE_TAG in version.tags), None)
 
     def get(self, name: str, version: str) -> ModelVersion | None:
         """See `ModelRegistry.get`."""
         return self._session.call(lambda client: _get_version(client, name, version))
 
+    def search(self, name: str = "", tags: Mapping[str, str] | None = None) -> list[ModelVersion]:
+        """See `ModelRegistry.search`."""
+        return self._session.call(lambda client: _search(client, name, tags or {}))
+
     def register(self, registration: Registration) -> ModelVersion:
         """See `ModelRegistry.register`."""
         files = bundles.read_listing(registration.bundle)
         require_writable(registration)
         self._session.call(lambda client: require_same_major(client, self._session.url))
-        return self._session.call(lambda client: _Registering(client, registration, files).run())
+        return self._session.call(
+            lambda client: _Registering(client, registration, files, self._session.url).run()
+        )
 
     def set_tags(self, version: ModelVersion, tags: Mapping[str, str]) -> ModelVersion:
         """See `ModelRegistry.set_tags`."""
@@ -96,8 +103,11 @@ class MlflowRegistry:
 class _Registering:
     """One registration on its way, from whatever an earlier try left to a finished version."""
 
-    def __init__(self, client: MlflowClient, registration: Registration, files: Sequence[ListedFile]) -> None:
+    def __init__(
+        self, client: MlflowClient, registration: Registration, files: Sequence[ListedFile], url: str
+    ) -> None:
         self._client = client
+        self._url = url
         self._registration = registration
         self._files = files
         self._tags = {
@@ -136,7 +146,7 @@ class _Registering:
 
     def _elect(self) -> ModelVersion | None:
         """The one version that stays; others are left by writers that raced and are deleted."""
-        versions = _search_versions(self._client, self._registration.name, self._registration.training_key)
+        versions = _of_training(self._client, self._registration.name, self._registration.training_key)
         versions.sort(key=lambda version: (STATE_TAG not in version.tags, int(version.version)))
         for loser in versions[1:]:
             unless_absent(self._client.delete_model_version, loser.name, loser.version)
@@ -159,10 +169,11 @@ class _Registering:
         if STATE_TAG in run.data.tags:
             tags = {**self._tags, BUNDLE_DIGEST_TAG: run.data.tags[BUNDLE_DIGEST_TAG]}
             if run.data.tags[STATE_TAG] != self._registration.state:
+                self._upload(run_id, with_bundle=False)
                 self._tag_run(run_id, {**tags, STATE_TAG: self._registration.state})
             return tags
         self._log_numbers(run)
-        self._upload(run_id)
+        self._upload(run_id, with_bundle=True)
         self._client.set_terminated(run_id)
         self._client.set_tag(run_id, STATE_TAG, self._registration.state)
         return self._tags
@@ -188,20 +199,20 @@ class _Registering:
 
         self._client.log_batch(run_id, tags=[RunTag(*tag) for tag in tags.items()])
 
-    def _upload(self, run_id: str) -> None:
-        """Send the bundle's files and what is attached, and hold the sizes on the server against ours."""
-        attachments = self._registration.attachments
-        with tempfile.TemporaryDirectory(
-            dir=self._registration.bundle.parent, prefix=".upload-"
-        ) as directory:
-            bundles.unpack(self._registration.bundle, Path(directory))
-            for path, content in {**attachments, LISTING_PATH: canonical_json(self._files)}.items():
+    def _upload(self, run_id: str, *, with_bundle: bool) -> None:
+        """Send what is attached, and the bundle's files, and hold the sizes on the server against ours."""
+        bundle, attachments = self._registration.bundle, self._registration.attachments
+        others = {**attachments, LISTING_PATH: canonical_json(self._files)} if with_bundle else attachments
+        with tempfile.TemporaryDirectory(dir=bundle.parent, prefix=".upload-") as directory:
+            if with_bundle:
+                bundles.unpack(bundle, Path(directory))
+            for path, content in others.items():
                 target = Path(directory) / path
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(content)
             self._client.log_artifacts(run_id, directory)
         sizes = dict(artifact_sizes(self._client, run_id))
-        for file in (*self._files, *listing_of(attachments)):
+        for file in (*(self._files if with_bundle else ()), *listing_of(attachments)):
             if sizes.get(file["path"], _ABSENT) not in (file["size"], None):
                 raise ModelRegistryUnavailable(
                     f"MLflow does not have all {file['size']} bytes of {file['path']} in run {run_id}; "
@@ -214,18 +225,34 @@ class _Registering:
             source=f"{run.info.artifact_uri}/{MODEL_NAME}",
             run_id=run.info.run_id,
             tags=dict(tags),
-            description=self._registration.description,
+            description=self._description(run),
             await_creation_for=0,  # what is there counts by its tags, not by the server's word
         )
+
+    def _description(self, run: Run) -> str:
+        """What people read of the version, with a link to its card."""
+        told, card = self._registration.description, self._registration.card
+        return f"{told} [Model card]({artifact_url(self._url, run, card)})".strip() if card else told
 
 
 def _differing(version: ModelVersion, tags: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in tags.items() if version.tags.get(name) != value}
 
 
-def _search_versions(client: MlflowClient, name: str, training_key: str) -> list[ModelVersion]:
-    query = f"name = {quoted(name)} and tags.{TRAINING_KEY_TAG} = {quoted(training_key)}"
-    return [_version(found) for found in client.search_model_versions(query)]
+def _of_training(client: MlflowClient, name: str, training_key: str) -> list[ModelVersion]:
+    return _search(client, name, {TRAINING_KEY_TAG: training_key})
+
+
+def _search(client: MlflowClient, name: str, tags: Mapping[str, str]) -> list[ModelVersion]:
+    terms = [f"name = {quoted(name)}"] if name else []
+    terms += [f"tags.`{tag}` = {quoted(value)}" for tag, value in tags.items()]
+    query, found, token = " and ".join(terms), [], None
+    while True:
+        page = client.search_model_versions(query, VERSIONS_PER_PAGE, page_token=token)
+        found += [_version(one) for one in page]
+        token = page.token
+        if not token:
+            return sorted(found, key=lambda version: (version.name, int(version.version)))
 
 
 def _get_version(client: MlflowClient, name: str, version: str) -> ModelVersion | None:
@@ -251,7 +278,12 @@ def _set_tags(client: MlflowClient, version: ModelVersion, tags: Mapping[str, st
 
 def _version(found: MlflowVersion) -> ModelVersion:
     return ModelVersion(
-        found.name, str(found.version), dict(found.tags), str(found.run_id), str(found.source)
+        found.name,
+        str(found.version),
+        dict(found.tags),
+        str(found.run_id),
+        str(found.source),
+        str(found.description or ""),
     )
 
 
@@ -264,6 +296,11 @@ def artifact_sizes(
             yield from artifact_sizes(client, run_id, entry.path)
         else:
             yield entry.path, entry.file_size
+
+
+def artifact_url(url: str, run: Run, path: str) -> str:
+    """Where people find a file of a run on the server with this address."""
+    return f"{url}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}/artifacts/{path}"
 
 
 def read_artifact(client: MlflowClient, run_id: str, path: str) -> bytes | None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from edge_runner.listing import ListedFile, listing_of
 from edge_runner.protocol import canonical_json
-from edge_training.adapters.mlflow_registry import read_artifact
+from edge_training.adapters.mlflow_registry import artifact_url, read_artifact
 from edge_training.adapters.mlflow_runs import RunIdentity, one_run
 from edge_training.adapters.mlflow_session import MlflowSession
 from edge_training.errors import ModelRegistryRefused, ModelRegistryUnavailable
@@ -44,8 +44,7 @@ class MlflowValidationArchive:
     def keep(self, validation: Validation) -> KeptValidation:
         """See `ValidationArchive.keep`."""
         run, files = self._session.call(lambda client: _keep(client, validation))
-        place = f"experiments/{run.info.experiment_id}/runs/{run.info.run_id}/artifacts/{PAGE_PATH}"
-        return KeptValidation(run.info.run_id, f"{self._session.url}/#/{place}", files)
+        return KeptValidation(run.info.run_id, artifact_url(self._session.url, run, PAGE_PATH), files)
 
     def fetch(self, run_id: str, files: Sequence[ListedFile]) -> dict[str, bytes]:
         """See `ValidationArchive.fetch`."""

@@ -36,6 +36,7 @@ class Registration:
         run_tags: What the script itself wants its run to be marked with; ours come before them.
         attachments: Small files that go with the version beside the bundle, by path.
         description: One sentence for people.
+        card: Path of the attachment that tells people all of it; the version's description links to it.
         state: What the version's tag `state` says in the end: `registered`, or `rejected` for a model that
             has failed a gate and may not serve.
     """
@@ -49,6 +50,7 @@ class Registration:
     run_tags: Mapping[str, str] = field(default_factory=dict)
     attachments: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     description: str = ""
+    card: str = ""
     state: str = STATE_REGISTERED
 
 
@@ -62,6 +64,7 @@ class ModelVersion:
         tags: All tags of the version.
         run_id: The run that holds metrics, parameters and the bundle's files.
         source: Where the registry keeps the model directory.
+        description: What people read of it, Markdown.
     """
 
     name: str
@@ -69,6 +72,7 @@ class ModelVersion:
     tags: Mapping[str, str]
     run_id: str
     source: str
+    description: str = ""
 
 
 class ModelRegistry(Protocol):
@@ -83,12 +87,17 @@ class ModelRegistry(Protocol):
     def get(self, name: str, version: str) -> ModelVersion | None:
         """A version by its number, finished or not, or None when there is none."""
 
+    def search(self, name: str = "", tags: Mapping[str, str] | None = None) -> list[ModelVersion]:
+        """The versions of a model, or of all models, that have all of these tags, finished or not, ordered by
+        name and number.
+        """
+
     def register(self, registration: Registration) -> ModelVersion:
         """The one finished version of this training: found, completed or made.
 
         A finished version is returned as it is, also when this bundle has other bytes: the first one counts.
-        But when its state is another one, for its gates were changed, it gets the new state and tags, and is
-        unfinished meanwhile.
+        But when its state is another one, for its gates were changed, it gets the new state, tags and
+        attachments, and is unfinished meanwhile.
         The version's run is the one that `RunTracker` wrote to; the points it has are not written again.
         """
 

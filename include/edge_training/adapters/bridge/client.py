@@ -37,15 +37,25 @@ PASSED_ON = ("PATH", "HOME", "TMPDIR", "LANG", "TZ", "HTTP_PROXY", "HTTPS_PROXY"
 class Bridge:
     """A process of another interpreter that makes calls for us, one after the other."""
 
-    def __init__(self, python: Path, registry: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        python: Path,
+        registry: Mapping[str, Any],
+        module: str = SERVER_MODULE,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         """Prepare; nothing is started yet.
 
         Args:
             python: The other interpreter.
             registry: What is opened there: `kind`, and what `server.OPENERS` asks for; may hold secrets.
+            module: What serves there.
+            environment: All that it sees; None for little of ours.
         """
         self._python = python
         self._registry = registry
+        self._module = module
+        self._environment = environment if environment is not None else _little_of_ours()
         self._lock = Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._answers: Queue[bytes] = Queue()
@@ -70,16 +80,15 @@ class Bridge:
             self._end()
 
     def _start(self) -> None:
-        kept = {name: value for name, value in os.environ.items() if name.upper() in PASSED_ON}
         self._answers = Queue()
         self._last_lines.clear()
         try:
             self._process = subprocess.Popen(
-                [self._python, "-m", SERVER_MODULE],
+                [self._python, "-m", self._module],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env={**kept, "PYTHONPATH": str(INCLUDE_DIR)},
+                env=self._environment,
             )
         except OSError as error:
             raise ModelRegistryRefused(
@@ -140,6 +149,11 @@ class Bridge:
             log.info("%s", said)
 
 
+def _little_of_ours() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name.upper() in PASSED_ON}
+    return {**kept, "PYTHONPATH": str(INCLUDE_DIR)}
+
+
 def _follow(pipe: IO[bytes], take: Callable[[bytes], None]) -> None:
     """Hand on each line, and an empty one at the end."""
     with pipe:
@@ -162,6 +176,10 @@ class BridgedRegistry:
     def get(self, name: str, version: str) -> ModelVersion | None:
         """See `ModelRegistry.get`."""
         return cast("ModelVersion | None", self._bridge.call("get", name=name, version=version))
+
+    def search(self, name: str = "", tags: Mapping[str, str] | None = None) -> list[ModelVersion]:
+        """See `ModelRegistry.search`."""
+        return cast("list[ModelVersion]", self._bridge.call("search", name=name, tags=tags))
 
     def register(self, registration: Registration) -> ModelVersion:
         """See `ModelRegistry.register`."""

@@ -16,7 +16,9 @@ from edge_training.adapters.bridge.protocol import OPEN, line, message
 from edge_training.errors import EdgeError, StepCrashed
 from edge_training.ports.model_registry import ModelRegistry
 
-CALLS = frozenset({"find", "get", "register", "set_tags", "champion", "promote", "attached", "fetch"})
+CALLS = frozenset(
+    {"find", "get", "search", "register", "set_tags", "champion", "promote", "attached", "fetch"}
+)
 
 
 def open_mlflow(**options: Any) -> ModelRegistry:
@@ -34,8 +36,13 @@ OPENERS: Mapping[str, Callable[..., ModelRegistry]] = {"mlflow": open_mlflow}
 class Server:
     """Makes the calls that the other side asks for."""
 
-    def __init__(self) -> None:
-        """Nothing is open yet."""
+    def __init__(self, openers: Mapping[str, Callable[..., ModelRegistry]] = OPENERS) -> None:
+        """Nothing is open yet.
+
+        Args:
+            openers: Registries that may be opened, by kind.
+        """
+        self._openers = openers
         self._registry: ModelRegistry | None = None
 
     def answer(self, text: bytes) -> bytes:
@@ -54,22 +61,22 @@ class Server:
     def _made(self, name: str, arguments: dict[str, Any]) -> Any:
         if name == OPEN:
             options = dict(arguments["registry"])
-            self._registry = OPENERS[options.pop("kind")](**options)
+            self._registry = self._openers[options.pop("kind")](**options)
             return None
         if self._registry is None or name not in CALLS:
             raise ValueError(f"no call {name!r} of an open registry")
         return getattr(self._registry, name)(**arguments)
 
 
-def main() -> None:
+def serve(openers: Mapping[str, Callable[..., ModelRegistry]] = OPENERS) -> None:
     """Serve until the input ends."""
     with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as answers:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-        server = Server()
+        server = Server(openers)
         for text in sys.stdin.buffer:
             answers.write(server.answer(text))
             answers.flush()
 
 
 if __name__ == "__main__":
-    main()
+    serve()
