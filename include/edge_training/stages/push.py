@@ -11,6 +11,8 @@ from edge_training.ports.model_registry import ModelRegistry, ModelVersion
 
 IMAGE_TAG = "image"
 IMAGE_DIGEST_TAG = "image_digest"
+IMAGE_TAG_TAG = "image_tag"
+"""The tag that the image has in its registry."""
 
 
 def push(
@@ -30,5 +32,5 @@ def push(
     """
     tag = legal_tag(f"{partition}-v{version.version}")
     images.tag(image, tag)
-    registry.set_tags(version, {IMAGE_TAG: image, IMAGE_DIGEST_TAG: image_digest(image)})
+    registry.set_tags(version, {IMAGE_TAG: image, IMAGE_DIGEST_TAG: image_digest(image), IMAGE_TAG_TAG: tag})
     return {"image": image, "tag": tag, "model_version": version.version}

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import replace
+from datetime import datetime
 from typing import Literal, cast, get_args
 
+from edge_training import deployments
 from edge_training.errors import BadRequest, EdgeError, JobInterrupted, ModelRegistryRefused, RolloutFailed
 from edge_training.identity import candidate_name, labels, previous_name, service_name
 from edge_training.outcomes import last_lines
@@ -152,8 +154,19 @@ async def swap(host: EdgeHost, spec: ServiceSpec, health_limit_s: float) -> None
         raise
 
 
-def promote(registry: ModelRegistry, model_name: str, version: str) -> None:
-    """Make the version that serves the champion.
+def promote(
+    registry: ModelRegistry, model_name: str, version: str, place: deployments.Place, now: datetime
+) -> None:
+    """Make the version that serves the champion, and write to both versions where they serve since when, or
+    until when. That is written first: whoever serves is decided by the roll-out, and a crash before the end
+    is repaired by the next try.
+
+    Args:
+        registry: Where the versions are.
+        model_name: The model's name.
+        version: Its version.
+        place: Where it serves.
+        now: The time.
 
     Raises:
         ModelRegistryRefused: The registry no longer has the version, or it was rejected.
@@ -169,6 +182,10 @@ def promote(registry: ModelRegistry, model_name: str, version: str) -> None:
             f"Version {version} of {model_name} is {found.tags.get(STATE_TAG, 'unfinished')} and may not be "
             "the champion; deploy another one, or train the partition again with gates that it passes."
         )
+    before = registry.champion(model_name)
+    if before is not None and before.version != version:
+        registry.set_tags(before, deployments.ended(before.tags, now))
+    registry.set_tags(found, deployments.begun(found.tags, place, now))
     registry.promote(found)
 
 

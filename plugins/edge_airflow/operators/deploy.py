@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from airflow.sdk import Asset, Context
@@ -15,6 +16,7 @@ from edge_airflow.hooks.registries import ImageRegistryHook, ModelRegistryHook
 from edge_airflow.hooks.site import SiteHook
 from edge_airflow.operators.defaults import DEFAULT_MODEL_REGISTRY, DEFAULT_REGISTRY, DEFAULT_SITE
 from edge_airflow.operators.documented import DocumentedOperator
+from edge_training.deployments import Place
 from edge_training.errors import BadRequest
 from edge_training.stages import rollout
 
@@ -113,7 +115,13 @@ class RollOutOperator(DocumentedOperator):
             spec.host_port,
             self.site,
         )
-        return {**decision, "service": spec.name, "host_port": spec.host_port, "changed": changed}
+        return {
+            **decision,
+            "site": self.site,
+            "service": spec.name,
+            "host_port": spec.host_port,
+            "changed": changed,
+        }
 
 
 def service_port(model_name: str, value: int | str) -> int:
@@ -162,4 +170,6 @@ class PromoteChampionOperator(DocumentedOperator):
         """Move the alias."""
         self.check_inputs()
         registry = ModelRegistryHook(self.model_registry_conn_id).client()
-        rollout.promote(registry, self.service["model_name"], self.service["model_version"])
+        served = self.service
+        place = Place(served.get("site", DEFAULT_SITE), served["service"], served["host_port"])
+        rollout.promote(registry, served["model_name"], served["model_version"], place, datetime.now(UTC))

@@ -41,6 +41,7 @@ def test_the_image_gets_a_tag_of_partition_and_version(images, models, version):
     assert images.tags == {("edge/flight_delay", "2013-02-01-v1"): MANIFEST.digest}
     tags = models.get("flight_delay", "1").tags
     assert (tags["image"], tags["image_digest"]) == (image, MANIFEST.digest)
+    assert tags["image_tag"] == value["tag"]
 
 
 def test_a_version_does_not_name_an_image_that_could_not_be_tagged(images, models, version):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
+from tests import bundles
 from tests.fakes.edge_host import Crash, CrashingHost, InMemoryEdgeHost
 from tests.fakes.model_registry import InMemoryModelRegistry
 
+from edge_training.deployments import Period, Place, periods
 from edge_training.errors import (
     BadRequest,
     EdgeError,
@@ -14,7 +18,7 @@ from edge_training.errors import (
     RolloutFailed,
     SiteUnreachable,
 )
-from edge_training.ports.model_registry import ModelVersion
+from edge_training.ports.model_registry import ModelVersion, Registration
 from edge_training.stages import rollout
 
 OLD, NEW, SICK, ABSENT = (f"host/edge/delay@sha256:{digit * 64}" for digit in "1234")
@@ -183,9 +187,52 @@ def test_only_what_is_not_older_than_the_champion_is_rolled_out(policy, partitio
     assert reason is None if sentence is None else sentence in reason
 
 
+PLACE = Place("edge_site", "edge-service-delay", 18890)
+MONDAY, TUESDAY = (datetime(2013, 2, day, 3, tzinfo=UTC) for day in (4, 5))
+
+
+@pytest.fixture
+def two_versions(tmp_path) -> InMemoryModelRegistry:
+    models, bundle = InMemoryModelRegistry(), bundles.stored(tmp_path)
+    for key in ("a", "b"):
+        models.register(Registration("delay", key * 64, bundle))
+    return models
+
+
+def test_both_versions_say_where_they_serve_since_when_and_until_when(two_versions):
+    rollout.promote(two_versions, "delay", "1", PLACE, MONDAY)
+    rollout.promote(two_versions, "delay", "2", PLACE, TUESDAY)
+
+    first, second = (periods(version.tags) for version in two_versions.search("delay"))
+    assert first == [Period(PLACE, "2013-02-04T03:00:00+00:00", "2013-02-05T03:00:00+00:00")]
+    assert second == [Period(PLACE, "2013-02-05T03:00:00+00:00")]
+    assert two_versions.champion("delay").version == "2"
+
+
+def test_a_promotion_that_died_in_the_middle_is_completed_by_the_next_try(two_versions):
+    class Dies(Exception):
+        pass
+
+    def die(_):
+        raise Dies
+
+    rollout.promote(two_versions, "delay", "1", PLACE, MONDAY)
+    promote, two_versions.promote = two_versions.promote, die
+    with pytest.raises(Dies):
+        rollout.promote(two_versions, "delay", "2", PLACE, MONDAY)
+    two_versions.promote = promote
+
+    rollout.promote(two_versions, "delay", "2", PLACE, TUESDAY)
+
+    first, second = (periods(version.tags) for version in two_versions.search("delay"))
+    assert [one.until for one in first] == ["2013-02-04T03:00:00+00:00"]
+    assert [(one.since, one.until) for one in second] == [("2013-02-04T03:00:00+00:00", "")]
+    assert two_versions.champion("delay").version == "2"
+
+
 def test_a_version_the_registry_no_longer_has_cannot_become_champion():
     with pytest.raises(ModelRegistryRefused, match="train the partition again"):
-        rollout.promote(InMemoryModelRegistry(), "delay", "9")
+        rollout.promote(InMemoryModelRegistry(), "delay", "9", PLACE, MONDAY)
 
 
 @pytest.mark.parametrize(("tags", "state"), [({"state": "rejected"}, "rejected"), ({}, "unfinished")])
@@ -196,7 +243,7 @@ def test_a_version_that_may_not_serve_cannot_become_champion(tags, state):
 
     models = OneVersion()
     with pytest.raises(ModelRegistryRefused, match=f"Version 9 of delay is {state} and may not be"):
-        rollout.promote(models, "delay", "9")
+        rollout.promote(models, "delay", "9", PLACE, MONDAY)
     assert models.champion("delay") is None
 
 
