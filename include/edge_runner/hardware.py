@@ -1,7 +1,7 @@
 """What the machine has that a container runs on; a container's limits are not seen here.
 
-Source: the kernel's documentation, filesystems/proc; NVIDIA's driver shows each GPU that a container may use as
-a directory.
+Source: the kernel's documentation, filesystems/proc; NVIDIA's driver shows each GPU that a container may use
+as a directory.
 """
 
 from __future__ import annotations

@@ -83,8 +83,22 @@ def metrics_of(found: Mapping[str, Any], ignore: Collection[str]) -> dict[str, f
     if "rules" in found:
         outcomes = [rule["outcome"] for rule in found["rules"]]
         figures |= {f"rules_{outcome}": outcomes.count(outcome) for outcome in ("failed", "warned")}
-    drifts = [drift for column, drift in found.get("drift", {}).items() if column not in ignore]
-    for measure in ("psi", "js"):
-        if values := [drift[measure] for drift in drifts if drift[measure] is not None]:
-            figures[f"worst_{measure}"] = max(values)
+    figures |= {f"worst_{measure}": value for measure, (_, value) in worst_drift(found, ignore).items()}
     return {name: float(value) for name, value in figures.items()}
+
+
+def worst_drift(found: Mapping[str, Any], ignore: Collection[str]) -> dict[str, tuple[str, float]]:
+    """The column that has moved most and how far, by measure; nothing where nothing was compared.
+
+    Args:
+        found: As for `metrics_of`.
+        ignore: Columns whose drift says nothing.
+    """
+    moved = {column: drift for column, drift in found.get("drift", {}).items() if column not in ignore}
+    worst: dict[str, tuple[str, float]] = {}
+    for measure in ("psi", "js"):
+        values = [(drift[measure], column) for column, drift in moved.items() if drift[measure] is not None]
+        if values:
+            value, column = max(values)
+            worst[measure] = column, value
+    return worst

@@ -47,7 +47,14 @@ LINEAGE = {
     "git_commit",
     "training_image",
     "contract_digest",
+    "contract_result",
+    "profile_digest",
+    "drift",
+    "params",
+    "training_seconds",
+    "peak_memory_bytes",
     "site",
+    "site_hardware",
     "dag_id",
     "run_id",
     "metrics",
@@ -55,6 +62,7 @@ LINEAGE = {
     "verdict",
     "champion_before",
     "image_digest",
+    "image_tag",
     "state",
 }
 A_FLIGHT = {

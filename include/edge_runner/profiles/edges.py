@@ -28,9 +28,8 @@ def minute_of(edge: str) -> int:
 
 PLACES: Final[Mapping[str, Callable[[Any], float]]] = {
     "number": float,
-    "integer": float,
     "date": day_of,
     "timestamp": hour_of,
     "time": minute_of,
 }
-"""Where an edge lies on a plot's axis, by kind of column."""
+"""Where an edge lies on a plot's axis, by the type that a profile tells."""

@@ -4,9 +4,9 @@ Request: `{script, partition, seed, params, threads, time_limit_s}`.
 Value: `{metrics: {name: last value}, seconds, peak_memory_bytes, container_peak_memory_bytes, hardware}`.
 
 Time and memory are those of the last start: what was done before an interruption is not in them.
-`peak_memory_bytes` is the largest resident size of one process of the script, and at least that of the runner,
-tens of MB, which the kernel counts in (measured); that of the container counts all processes and cached files,
-and is None where the kernel does not say. `hardware` is the VM's, see `hardware.py`.
+`peak_memory_bytes` is the largest resident size of one process of the script, and at least that of the
+runner, tens of MB, which the kernel counts in (measured); that of the container counts all processes and
+cached files, and is None where the kernel does not say. `hardware` is the VM's, see `hardware.py`.
 """
 
 from __future__ import annotations

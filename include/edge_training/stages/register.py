@@ -7,7 +7,7 @@ stops there: no image is made of it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,13 @@ from edge_runner.protocol import canonical_json
 from edge_training import verdict
 from edge_training.bundle import Metric, read_metrics, read_run
 from edge_training.errors import GateFailed
+from edge_training.lineage.tags import Lineage
+from edge_training.model_card.card import CARD_PATH, model_card
 from edge_training.ports.model_registry import (
     BUNDLE_DIGEST_TAG,
     STATE_REGISTERED,
     STATE_REJECTED,
+    TRAINING_KEY_TAG,
     ModelRegistry,
     Registration,
 )
@@ -66,37 +69,6 @@ class Evaluation:
         }
 
 
-@dataclass(frozen=True)
-class Lineage:
-    """Where a model comes from; each field becomes a tag of its version.
-
-    Attributes:
-        data_digest: SHA-256 of the manifest.
-        partition: The partition's key.
-        window: The first and the last day it was trained on, such as `2013-01-18/2013-01-31`.
-        code_digest: SHA-256 of the training code.
-        git_commit: Commit of the checkout, or `unknown`.
-        training_image: Training runtime by digest.
-        contract_digest: SHA-256 of the data contract.
-        validation_run_id: The registry's run that holds the report on the data.
-        site: Name of the site.
-        dag_id: The DAG.
-        run_id: Its run.
-    """
-
-    data_digest: str
-    partition: str
-    window: str
-    code_digest: str
-    git_commit: str
-    training_image: str
-    contract_digest: str
-    validation_run_id: str
-    site: str
-    dag_id: str
-    run_id: str
-
-
 def register(
     registry: ModelRegistry,
     bundle: Path,
@@ -117,7 +89,7 @@ def register(
         lineage: Where the model comes from.
         evaluation: What was measured on the holdout, and the gates.
         params: Parameters of the training script; they come before those that it logged.
-        attachments: Report and profile of the data, from `data_files`.
+        attachments: Report and profile of the data, from `data_files`; a model card is made and added.
 
     Returns:
         `{"model_name", "model_version", "bundle_digest", "registry_run_id"}`. The digest is that of the
@@ -128,17 +100,20 @@ def register(
         GateFailed: A gate is not passed; the version is there, rejected.
     """
     holdout = [Metric(f"{HOLDOUT_PREFIX}{metric}", value) for metric, value in evaluation.metrics.items()]
-    logged = read_run(bundle)
+    curves, logged = read_metrics(bundle), read_run(bundle)
+    tags = lineage.tags() | evaluation.tags()
+    card = model_card(name, tags | {TRAINING_KEY_TAG: training_key}, curves, attachments)
     registration = Registration(
         name=name,
         training_key=training_key,
         bundle=bundle,
-        tags=asdict(lineage) | evaluation.tags(),
-        metrics=[*read_metrics(bundle), *holdout],
+        tags=tags,
+        metrics=[*curves, *holdout],
         params=logged.get("params", {}) | {key: str(value) for key, value in params.items()},
         run_tags=logged.get("tags", {}),
-        attachments=attachments,
+        attachments={**attachments, **card},
         description=f"Trained on {lineage.window} at {lineage.site}, evaluated on {lineage.partition}.",
+        card=CARD_PATH,
         state=STATE_REJECTED if evaluation.objection else STATE_REGISTERED,
     )
     version = registry.register(registration)

@@ -135,13 +135,19 @@ class ValidateDataOperator(EdgeJobOperator):
         self.snapshot = snapshot
         self.model_registry_conn_id = model_registry_conn_id
         self.report_url = ""
+        self.champion_version = ""
 
     def build_job(self, run: PipelineRun, context: Context) -> EdgeJob:
         """The job that checks every row."""
         registry = ModelRegistryHook(self.model_registry_conn_id).client()
         champion = champion_to_compare_with(context, registry, self.model.name)
+        self.champion_version = champion.version if champion else ""
         reference = validate.reference_of(registry, champion, self.log.info)
         return validate.job(run, self.snapshot["data_digest"], reference)
+
+    def lineage(self, run: PipelineRun, job: EdgeJob) -> dict[str, Any]:
+        """The champion that the data is compared with; empty where there is none."""
+        return {"champion_version": self.champion_version}
 
     async def finish(
         self, host: EdgeHost, run: PipelineRun, job_name: str, value: dict[str, Any]

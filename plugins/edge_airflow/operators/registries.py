@@ -21,6 +21,7 @@ from edge_airflow.operators.documented import DocumentedOperator
 from edge_training import partitions
 from edge_training.bundle import bundle_path
 from edge_training.errors import BadRequest
+from edge_training.lineage.tags import Asked, Lineage, lineage_of
 from edge_training.ports.model_registry import ModelRegistry, ModelVersion
 from edge_training.project import ModelProject
 from edge_training.revision import git_commit
@@ -104,22 +105,17 @@ class RegisterModelOperator(DocumentedOperator):
         self.log.info("Training %s is version %s of %s.", key, registered["model_version"], self.model.name)
         return {"training_key": key, **registered}
 
-    def _lineage(self, context: Context) -> register.Lineage:
+    def _lineage(self, context: Context) -> Lineage:
         """Where the model comes from."""
         task = context["ti"]
-        return register.Lineage(
-            data_digest=self.snapshot["data_digest"],
+        asked = Asked(
             partition=partitions.parse(context["dag_run"].partition_key).isoformat(),
-            window=self.snapshot["window"],
-            code_digest=self.training["code_digest"],
-            git_commit=git_commit(self.model.folder),
-            training_image=self.training["training_image"],
-            contract_digest=self.validation["contract_digest"],
-            validation_run_id=self.validation["validation_run_id"],
             site=self.site,
+            git_commit=git_commit(self.model.folder),
             dag_id=task.dag_id,
             run_id=task.run_id,
         )
+        return lineage_of(asked, self.snapshot, self.validation, self.training, self.model.drift.ignore)
 
 
 def stored_bundle(store: str, digest: str) -> Path:

@@ -112,6 +112,7 @@ def test_a_check_that_ends_well_hands_on_where_its_report_is(task, archive):
     assert validation.passed
     assert value["validation_run_id"] == run_id
     assert (value["rows"], value["report"]) == (3, listing_of(FILES))
+    assert value["champion_version"] == ""
     assert link_of(task) == f"memory:/{run_id}"
 
 

@@ -14,7 +14,6 @@ from edge_runner.profiles.edges import PLACES
     ("kind", "earlier", "later", "distance"),
     [
         ("number", -1.5, 2.0, 3.5),
-        ("integer", 100, 2400, 2300),
         ("date", "2012-12-31", "2013-01-02", 2),
         ("timestamp", "2013-01-01T22:00", "2013-01-02T01:00", 3),
         ("time", "07:04", "08:00", 56),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import pytest
 from tests.bundles import FILES, stored
@@ -11,19 +11,30 @@ from tests.fakes.validations import InMemoryValidations
 
 from edge_training.bundle import Metric
 from edge_training.errors import GateFailed
+from edge_training.lineage.tags import Lineage
 from edge_training.ports.validations import Validation
-from edge_training.stages.register import Evaluation, Lineage, data_files, register
+from edge_training.stages.register import Evaluation, data_files, register
 
 LINEAGE = Lineage(
     data_digest="d" * 64,
     partition="2013-02-01",
-    window="2013-01-18..2013-01-31",
+    window="2013-01-18/2013-01-31",
     code_digest="c" * 64,
     git_commit="abc123",
     training_image="registry.test/edge/training@sha256:" + "1" * 64,
     contract_digest="e" * 64,
+    contract_result='{"passed":12}',
     validation_run_id="run-1",
+    profile_digest="f" * 64,
+    profile_path="validation/profile.json",
+    drift="{}",
+    params='{"depth":3}',
+    seed="7",
+    training_seconds="12.5",
+    peak_memory_bytes="1048576",
+    container_peak_memory_bytes="",
     site="edge_site",
+    site_hardware="",
     dag_id="train_flight_delay",
     run_id="manual__1",
 )
@@ -50,7 +61,7 @@ def test_a_version_carries_its_lineage_curves_and_parameters(tmp_path):
     version = models.get("flight_delay", "1")
     assert version is not None
     assert version.tags == {
-        **asdict(LINEAGE),
+        **LINEAGE.tags(),
         "metrics": '{"mae":7.9}',
         "gates": '[{"bound":"at_most","limit":60.0,"metric":"mae","passed":true,"value":7.9}]',
         "verdict": "passed all gates",
@@ -66,7 +77,7 @@ def test_a_version_carries_its_lineage_curves_and_parameters(tmp_path):
         Metric("holdout/mae", 7.9),
     ]
     assert registration.params == {"depth": "3"}
-    assert registration.attachments == attached
+    assert registration.attachments.items() >= attached.items()
     assert value == {
         "model_name": "flight_delay",
         "model_version": "1",
@@ -128,6 +139,34 @@ def test_a_version_knows_which_champion_it_was_to_follow(tmp_path, champion, bef
     version = models.get("flight_delay", "1")
     assert version is not None
     assert version.tags["champion_before"] == before
+
+
+def test_a_model_card_lies_beside_the_model_and_the_description_links_to_it(tmp_path):
+    models = InMemoryModelRegistry()
+
+    register(models, stored(tmp_path), "flight_delay", "k" * 64, LINEAGE, GOOD, {}, {})
+
+    version = models.get("flight_delay", "1")
+    assert version is not None
+    for path in ("card/model_card.md", "card/model_card.html"):
+        assert b"flight_delay of 2013-02-01" in (models.attached(version, path) or b"")
+    assert version.description == (
+        "Trained on 2013-01-18/2013-01-31 at edge_site, evaluated on 2013-02-01. "
+        "[Model card](memory:/1/card/model_card.html)"
+    )
+
+
+def test_the_card_of_a_model_whose_gates_were_changed_tells_the_new_verdict(tmp_path):
+    models, bundle = InMemoryModelRegistry(), stored(tmp_path)
+    with pytest.raises(GateFailed):
+        register(models, bundle, "flight_delay", "k" * 64, LINEAGE, BAD, {}, {})
+    version = models.get("flight_delay", "1")
+    assert version is not None
+    assert b"**Rejected**: mae is 70.5" in (models.attached(version, "card/model_card.md") or b"")
+
+    register(models, bundle, "flight_delay", "k" * 64, LINEAGE, GOOD, {}, {})
+
+    assert b"**Accepted**: passed all gates" in (models.attached(version, "card/model_card.md") or b"")
 
 
 def test_the_report_on_the_data_lies_beside_the_model():

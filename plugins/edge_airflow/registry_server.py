@@ -1,0 +1,35 @@
+"""The model registry behind an Airflow connection, for processes that may not import Airflow: they run this
+module at the other end of a bridge.
+"""
+
+from __future__ import annotations
+
+import os
+
+from edge_training.adapters.bridge.server import serve
+from edge_training.errors import BadRequest, ModelRegistryUnavailable
+from edge_training.ports.model_registry import ModelRegistry
+
+
+def open_connection(conn_id: str) -> ModelRegistry:
+    """The registry of a connection.
+
+    Raises:
+        BadRequest: There is no such connection, or it lacks a field.
+        ModelRegistryUnavailable: Airflow cannot look it up.
+    """
+    # Without it Airflow does not look into its own database (3.3.2, source: `airflow connections get`).
+    os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
+    from edge_airflow.hooks.lookups import LOOK_UP_ERRORS
+    from edge_airflow.hooks.registries import ModelRegistryHook
+
+    try:
+        return ModelRegistryHook(conn_id).client()
+    except LOOK_UP_ERRORS as error:
+        raise ModelRegistryUnavailable(f"{error} Or name the registry with --registry.") from None
+    except BadRequest as error:
+        raise BadRequest(f"{error} Or name the registry with --registry.") from None
+
+
+if __name__ == "__main__":
+    serve({"connection": open_connection})

@@ -1,0 +1,147 @@
+"""The model card: the same facts as Markdown and as a self-contained page."""
+
+from __future__ import annotations
+
+import json
+from html.parser import HTMLParser
+
+import pytest
+
+from edge_training.bundle import Metric
+from edge_training.model_card.card import CARD_PATH, MARKDOWN_PATH, model_card
+from edge_training.model_card.curves import MOST_POINTS, curve
+
+HOSTILE = "<script>alert(1)</script> | `x` [y](z)"
+GATES = [
+    {"metric": "mae", "bound": "at_most", "limit": 60.0, "value": 17.25, "passed": True},
+    {"metric": "r2", "bound": "at_least", "limit": 0.5, "value": None, "passed": False},
+]
+TAGS = {
+    "partition": "2013-02-01",
+    "window": "2013-01-18/2013-01-31",
+    "site": "edge_site",
+    "verdict": "r2 is not measured, at least 0.5 is allowed",
+    "gates": json.dumps(GATES),
+    "metrics": '{"mae":17.25}',
+    "training_key": "ab" * 32,
+    "training_seconds": "12.5",
+    "params": json.dumps({"note": HOSTILE}),
+    "contract_result": '{"passed":12}',
+}
+CURVES = [Metric("mae", 9.0, 1), Metric("mae", 7.5, 2), Metric("mae", 7.25, 2), Metric("rows", 900.0, 0)]
+COLUMN = {
+    "name": "distance",
+    "type": "number",
+    "values": 900,
+    "nulls": 0,
+    "nans": 0,
+    "distinct": 200,
+    "public": False,
+    "bins": {"edges": [100, 500, 2400], "counts": [100, 300, 400, 100]},
+}
+PROFILE = {"version": 1, "k": 10, "splits": {"train": {"columns": [COLUMN]}}}
+
+
+class Page(HTMLParser):
+    """Collects tags, attributes and text; fails on an end tag that does not fit."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open, self.tags, self.attributes, self.said = [], [], [], ""
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.open.append(tag)
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.said += data
+
+
+def cards(tags=TAGS, curves=CURVES, profile=PROFILE) -> tuple[str, str]:
+    attachments = {"validation/profile.json": json.dumps(profile).encode()} if profile else {}
+    made = model_card("flight_delay", tags, curves, attachments)
+    return made[MARKDOWN_PATH].decode(), made[CARD_PATH].decode()
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "flight_delay of 2013-02-01",
+        "Rejected",
+        "r2 is not measured, at least 0.5 is allowed",
+        "17.25",
+        "at most 60",
+        "not measured",
+        "12.5 s",
+        "12 passed of 12 rules",
+        "7.25 at step 2",
+    ],
+)
+def test_both_cards_tell_lineage_metrics_and_gates(told):
+    markdown, page = cards()
+    assert told in markdown
+    assert told in Page(page).said
+
+
+def test_the_page_is_self_contained_and_escapes_what_it_shows():
+    _, page = cards()
+    found = Page(page)
+    assert HOSTILE in found.said.replace('\\"', '"')
+    assert not {"script", "link", "img", "iframe", "object"} & set(found.tags)
+    assert not [name for name, _ in found.attributes if name in ("src", "href") or name.startswith("on")]
+
+
+def test_in_markdown_a_text_stands_for_itself():
+    markdown, _ = cards()
+    assert r"\<script>alert(1)\</script> \| \`x\` \[y\](z)" in markdown
+
+
+def test_curves_with_several_points_and_the_columns_of_the_data_are_drawn():
+    _, page = cards()
+    found = Page(page)
+    labels = [value for name, value in found.attributes if name == "aria-label"]
+    assert labels == ["Curve of mae from 7.25 to 9", "Histogram of distance"]
+
+
+def test_digests_are_whole_in_markdown_and_short_on_the_page():
+    markdown, page = cards()
+    assert "ab" * 32 in markdown
+    assert ("title", "ab" * 32) in Page(page).attributes
+    assert "ab" * 32 not in Page(page).said
+
+
+@pytest.mark.parametrize("profile", [None, {"version": 99}])
+def test_without_a_profile_that_can_be_read_nothing_of_the_data_is_drawn(profile):
+    _, page = cards(curves=[], profile=profile)
+    assert "svg" not in Page(page).tags
+
+
+def test_a_model_that_passes_is_accepted():
+    tags = {**TAGS, "gates": json.dumps(GATES[:1]), "verdict": "passed all gates"}
+    markdown, page = cards(tags)
+    assert "**Accepted**: passed all gates." in markdown
+    assert "Rejected" not in Page(page).said
+
+
+def test_a_gate_on_a_group_names_the_group():
+    gate = {**GATES[0], "slice": "origin", "group": "JFK", "rows": 300}
+    markdown, _ = cards({**TAGS, "gates": json.dumps([gate])})
+    assert "| passed | mae where origin is JFK (300 rows) is 17.25, at most 60 is allowed |" in markdown
+
+
+@pytest.mark.parametrize("values", [[5.0, 5.0], list(range(10 * MOST_POINTS))])
+def test_a_curve_may_be_flat_or_long(values):
+    drawn = curve("mae", list(enumerate(values)))
+    (path,) = [value for name, value in Page(drawn).attributes if name == "d"]
+    assert path.count("L") + 1 == min(len(values), MOST_POINTS)
+    assert "nan" not in path
