@@ -90,9 +90,10 @@ def require_contract(text: str) -> None:
     Raises:
         StepError: kind `ContractInvalid`.
     """
+    inherited = os.environ.get("PYTHONPATH", "")  # where the image has its packages
     done = subprocess.run(
         [sys.executable, "-B", "-m", CONTRACT_CHECK, "-"],
-        env=os.environ | {"PYTHONPATH": str(OWN_CODE)},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, (str(OWN_CODE), inherited)))},
         input=text,
         capture_output=True,
         text=True,

@@ -214,6 +214,14 @@ def test_a_contract_that_can_be_checked_keeps_nobody():
     require_contract(contract(column("x")))
 
 
+def test_the_check_finds_the_images_packages_and_our_code(monkeypatch, tmp_path):
+    (tmp_path / "packages_of_the_image.py").write_text("")
+    (tmp_path / "check.py").write_text("import packages_of_the_image, edge_runner.protocol")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(wait, "CONTRACT_CHECK", "check")
+    require_contract("")
+
+
 def test_a_check_that_dies_is_no_verdict(monkeypatch):
     monkeypatch.setattr(wait, "CONTRACT_CHECK", "edge_runner.no_such_module")
     with pytest.raises(RuntimeError, match="No module named"):
