@@ -16,6 +16,7 @@ from tests.edge_world import SAVE_MODEL
 from tests.fakes.task_states import InMemoryTaskStates
 from tests.jobs import NEXT_TRY, OTHER_RUN, OWNER, TRAINING_REQUEST
 from tests.real_host import Door, Engine, real_host
+from tests.unit.edge_runner.contracts.documents import column, contract
 
 from edge_airflow.hooks.site import SiteHook
 from edge_airflow.time_limits import WatchLimits
@@ -212,7 +213,7 @@ async def test_an_interrupted_job_with_access_to_the_store_goes_on_without_a_wor
     grant = Grant(site.blob_container, "l")
     asked = ModelProject("delay", Path(), grant.container, "{partition}/").selection()
     asked |= {"prefixes": ["no/such/"], "partition": "day", "poll_s": 1, "time_limit_s": 6}
-    asked |= {"on_time_limit": "fail"}
+    asked |= {"on_time_limit": "fail", "contract": contract(column("x"))}
     made = EdgeJob(
         "wait",
         uuid.uuid4().hex * 2,

@@ -16,6 +16,7 @@ from airflow.triggers.base import TaskSuccessEvent
 from azure.storage.blob import ContainerClient
 from tests.fakes.task_states import InMemoryTaskStates
 from tests.real_host import Door, Engine
+from tests.unit.edge_runner.contracts.documents import column, contract
 
 from edge_airflow.operators.data import WaitForPartitionOperator
 from edge_airflow.triggers.edge_job import EdgeJobTrigger
@@ -38,6 +39,7 @@ def waiting(
     monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://airflow.example")
     connect_through()
     ready = Ready(marker="_SUCCESS")
+    (tmp_path / "contract.yaml").write_text(contract(column("x")))
     model = ModelProject("delay", tmp_path, container.container_name, "date={partition}/", ready=ready)
 
     def made(**changes: Any) -> WaitForPartitionOperator:
