@@ -15,6 +15,7 @@ from azure.storage.blob import ContainerClient
 from tests.jobs import OWNER, Said
 from tests.real_host import Engine, real_host
 from tests.standins.connect_proxy import connect_proxy
+from tests.unit.edge_runner.contracts.documents import column, contract
 
 from edge_training.adapters.docker_over_ssh import DockerOverSsh
 from edge_training.adapters.storage_network import forwarder_name
@@ -78,6 +79,7 @@ def waiting_job(site: SiteInfo, store: BlobStore, container: str) -> EdgeJob:
     """A job that waits for a blob under `day/`."""
     grant = Grant(container, "l")
     request = ModelProject("delay", Path(), container, "{partition}/", ready=Ready()).selection()
+    request |= {"contract": contract(column("x"))}
     request |= {"prefixes": ["day/"], "partition": "day", "poll_s": 0.5, "time_limit_s": 120}
     request |= {"on_time_limit": "fail"}
     return EdgeJob(
