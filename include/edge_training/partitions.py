@@ -70,5 +70,11 @@ class Window:
         return [(self.holdout - timedelta(days=back)).isoformat() for back in range(self.days, 0, -1)]
 
     def __str__(self) -> str:
-        """The first and the last day that are trained on."""
+        """The first and the last day that are trained on; `is_within` reads it."""
         return f"{self.training_keys[0]}/{self.training_keys[-1]}"
+
+
+def is_within(day: str, window: str) -> bool:
+    """Whether a day is one of those that a window, as it is written, is trained on; in none that is empty."""
+    first, _, last = window.partition("/")
+    return first <= day <= last  # days as ISO writes them

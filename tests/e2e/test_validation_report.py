@@ -9,7 +9,7 @@ import httpx
 import pytest
 from tests.e2e.conftest import EVER, Airflow, Ended
 
-from edge_training.stages.validate import PROFILE_PATH
+from edge_training.ports.validations import PROFILE_PATH
 from local_site import SiteInfo
 
 LINK = "Validation report"

@@ -123,8 +123,7 @@ def _of_partition(registry: ModelRegistry, day: str) -> list[Answer]:
 def _use(tags: Mapping[str, str], day: str) -> str:
     if tags.get("partition") == day:
         return "evaluated on"
-    first, _, last = tags.get("window", "").partition("/")
-    return "trained on" if first <= day <= last else ""
+    return "trained on" if partitions.is_within(day, tags.get("window", "")) else ""
 
 
 def _with_champions(registry: ModelRegistry, versions: Iterable[ModelVersion]) -> list[Answer]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from edge_runner.listing import PROFILE_NAME
 from edge_runner.protocol import canonical_json
-from edge_training.ports.validations import FILES_PATH
+from edge_training.ports.validations import PROFILE_PATH
 from edge_training.validation_files import worst_drift
 
 
@@ -105,7 +105,7 @@ def lineage_of(
         contract_result=as_json(Counter(rule["outcome"] for rule in validation["rules"])),
         validation_run_id=validation["validation_run_id"],
         profile_digest=_digest_of(PROFILE_NAME, validation["report"]),
-        profile_path=f"{FILES_PATH}/{PROFILE_NAME}",
+        profile_path=PROFILE_PATH,
         drift=as_json(drift_from(validation, ignore)),
         training_image=training["training_image"],
         code_digest=training["code_digest"],

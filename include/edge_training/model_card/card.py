@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from edge_runner.listing import PROFILE_NAME
 from edge_training import verdict
 from edge_training.bundle import Metric
 from edge_training.lineage.chain import Field, facts, number
 from edge_training.model_card import markdown, page
 from edge_training.model_card.sections import Card, Section, Table
-from edge_training.ports.validations import FILES_PATH
+from edge_training.ports.validations import PROFILE_PATH
 from edge_training.validation_files import read_document
 
 CARD_PATH: Final = "card/model_card.html"
@@ -40,7 +39,7 @@ def model_card(
             Section("Data", f"{tags['window']} to train on", facts("data", tags)),
         ],
         curves=_curves(curves),
-        profile=read_document(attachments.get(f"{FILES_PATH}/{PROFILE_NAME}", b"")),
+        profile=read_document(attachments.get(PROFILE_PATH, b"")),
     )
     return {CARD_PATH: page.drawn(card).encode(), MARKDOWN_PATH: markdown.written(card).encode()}
 

@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from edge_runner.listing import ListedFile
+from edge_runner.listing import PROFILE_NAME, ListedFile
 
 FILES_PATH: Final = "validation"
 """The directory of a run's artifacts that holds a check's files, also in the run of a training."""
+PROFILE_PATH: Final = f"{FILES_PATH}/{PROFILE_NAME}"
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from edge_runner.gates import CHAMPION_INPUT
 from edge_training.bundle import bundle_path
 from edge_training.identity import code_digest, image_digest, step_key
 from edge_training.jobs import EdgeJob
+from edge_training.partitions import is_within
 from edge_training.ports.model_registry import BUNDLE_DIGEST_TAG, TRAINING_KEY_TAG, ModelVersion
 from edge_training.project import ModelProject
 from edge_training.run import PipelineRun
@@ -72,8 +73,7 @@ def rival_of(
         return Rival(None, f"{name} is this very training")
     if not project.asks_for_champion:
         return Rival(champion.version, "no gate asks for the champion")
-    first, _, last = champion.tags.get(WINDOW_TAG, "").partition("/")
-    if first <= partition <= last:  # days as ISO writes them
+    if is_within(partition, champion.tags.get(WINDOW_TAG, "")):
         return Rival(champion.version, f"{name} was trained on {partition}, this holdout")
     return Rival(champion.version, "")
 

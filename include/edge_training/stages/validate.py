@@ -8,19 +8,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from edge_runner.listing import PROFILE_NAME
 from edge_training.identity import code_digest, container_name, digest_of_json, read_code, step_key
 from edge_training.jobs import RUNNER_FOLDER, EdgeJob
 from edge_training.ports.edge_host import Limits
 from edge_training.ports.model_registry import ModelRegistry, ModelVersion
-from edge_training.ports.validations import FILES_PATH
+from edge_training.ports.validations import PROFILE_PATH
 from edge_training.run import PipelineRun
 from edge_training.stages.stage import staged
 from edge_training.validation_files import VERSION, read_document
 
 DEFAULT_LIMITS = Limits(cpus=2.0)
 """Every row is looked at, by all CPUs that there are."""
-PROFILE_PATH = f"{FILES_PATH}/{PROFILE_NAME}"
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import io
 import tarfile
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.bundles import stored
 from tests.jobs import OWNER, TRAINING_REQUEST
-from tests.real_host import Engine, engine, real_host
+from tests.unit.edge_runner.contracts.documents import column, contract
 
 from edge_runner.protocol import DELIVERED_NAME, JOB_DIR, JOB_VOLUME_DIR
 from edge_training import errors
@@ -66,33 +66,7 @@ with open(os.environ["EDGE_METRICS_FILE"], "a") as file:
     file.writelines(json.dumps(line) + chr(10) for line in lines)
 json.dump({"dataframe_split": data}, open(os.environ["EDGE_PROBE_FILE"], "w"))
 """
-CONTRACT = """
-kind: DataContract
-apiVersion: v3.1.0
-id: delays
-version: 1.0.0
-status: active
-schema:
-  - name: flights
-    properties:
-      - name: carrier
-        logicalType: string
-"""
-
-
-@pytest.fixture
-async def behind(site) -> AsyncIterator[Engine]:
-    """The site's engine, cleaned up at the end."""
-    found = engine(site)
-    yield found
-    found.clean_up()
-
-
-@pytest.fixture
-async def host(site) -> AsyncIterator[DockerOverSsh]:
-    """The real adapter."""
-    async with real_host(site) as host:
-        yield host
+CONTRACT = contract(column("carrier", "string"))
 
 
 @pytest.fixture

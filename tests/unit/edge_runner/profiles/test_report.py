@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
-from html.parser import HTMLParser
 
 import numpy as np
 import polars as pl
 import pytest
+from tests.html_pages import Elements
 
 from edge_runner.profiles.drift import ColumnDrift
 from edge_runner.profiles.measure import measure_columns
@@ -58,31 +58,6 @@ def drawn(findings, reference=None, thresholds=None):
     profile = make_profile(SUBJECT, findings.columns)
     report = make_report(SUBJECT, findings, profile, thresholds or {})
     return report, page(report, profile, reference)
-
-
-class Elements(HTMLParser):
-    """Collects tags, attributes and text; fails on an end tag that does not fit."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.open, self.tags, self.attributes, self.said = [], [], [], ""
-        self.feed(text)
-        assert self.open == []
-
-    def handle_starttag(self, tag, attrs):
-        self.open.append(tag)
-        self.tags.append(tag)
-        self.attributes += attrs
-
-    def handle_startendtag(self, tag, attrs):
-        self.tags.append(tag)
-        self.attributes += attrs
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.said += data
 
 
 def test_page_is_self_contained_well_formed_and_escapes_what_it_shows(splits):

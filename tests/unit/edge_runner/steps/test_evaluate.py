@@ -10,6 +10,8 @@ import mlflow.pyfunc
 import pytest
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, Schema
+from tests.unit.edge_runner.contracts.documents import column
+from tests.unit.edge_runner.contracts.documents import contract as document
 
 from edge_runner.listing import bundle_digest, list_files
 from edge_runner.protocol import StepError, canonical_json
@@ -101,18 +103,6 @@ def test_what_may_leave_holds_no_row(ran, dirs):
     assert set(report) == {"partition", "metrics", "gates", "slices", "champion_version"}
 
 
-CONTRACT = """
-kind: DataContract
-apiVersion: v3.1.0
-id: delays
-version: 1.0.0
-status: active
-schema:
-  - name: flights
-    properties:
-      - name: carrier
-        logicalType: string
-"""
 GROUPS = {"UA": 120, "DL": 110, "OO": 4, "B6": 7}
 BY_CARRIER = {"metric": "mae", "at_most": 5.0, "slice": "carrier", "min_rows": 100}
 
@@ -128,8 +118,8 @@ with open(os.environ["EDGE_METRICS_FILE"], "a") as file:
     for line in {lines!r}:
         file.write(json.dumps(line) + "\\n")
 """
-    said = f"        classification: {classification}\n" if classification else ""
-    return source, CONTRACT + said
+    described = column("carrier", "string", **({"classification": classification} if classification else {}))
+    return source, document(described)
 
 
 def test_groups_below_ten_rows_do_not_leave_the_site(ran, dirs):

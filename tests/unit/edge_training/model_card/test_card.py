@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from html.parser import HTMLParser
 
 import pytest
+from tests.html_pages import Elements
 
 from edge_training.bundle import Metric
 from edge_training.model_card.card import CARD_PATH, MARKDOWN_PATH, model_card
@@ -42,31 +42,6 @@ COLUMN = {
 PROFILE = {"version": 1, "k": 10, "splits": {"train": {"columns": [COLUMN]}}}
 
 
-class Page(HTMLParser):
-    """Collects tags, attributes and text; fails on an end tag that does not fit."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open, self.tags, self.attributes, self.said = [], [], [], ""
-        self.feed(text)
-        assert self.open == []
-
-    def handle_starttag(self, tag, attrs):
-        self.open.append(tag)
-        self.tags.append(tag)
-        self.attributes += attrs
-
-    def handle_startendtag(self, tag, attrs):
-        self.tags.append(tag)
-        self.attributes += attrs
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.said += data
-
-
 def cards(tags=TAGS, curves=CURVES, profile=PROFILE) -> tuple[str, str]:
     attachments = {"validation/profile.json": json.dumps(profile).encode()} if profile else {}
     made = model_card("flight_delay", tags, curves, attachments)
@@ -90,12 +65,12 @@ def cards(tags=TAGS, curves=CURVES, profile=PROFILE) -> tuple[str, str]:
 def test_both_cards_tell_lineage_metrics_and_gates(told):
     markdown, page = cards()
     assert told in markdown
-    assert told in Page(page).said
+    assert told in Elements(page).said
 
 
 def test_the_page_is_self_contained_and_escapes_what_it_shows():
     _, page = cards()
-    found = Page(page)
+    found = Elements(page)
     assert HOSTILE in found.said.replace('\\"', '"')
     assert not {"script", "link", "img", "iframe", "object"} & set(found.tags)
     assert not [name for name, _ in found.attributes if name in ("src", "href") or name.startswith("on")]
@@ -108,7 +83,7 @@ def test_in_markdown_a_text_stands_for_itself():
 
 def test_curves_with_several_points_and_the_columns_of_the_data_are_drawn():
     _, page = cards()
-    found = Page(page)
+    found = Elements(page)
     labels = [value for name, value in found.attributes if name == "aria-label"]
     assert labels == ["Curve of mae from 7.25 to 9", "Histogram of distance"]
 
@@ -116,21 +91,21 @@ def test_curves_with_several_points_and_the_columns_of_the_data_are_drawn():
 def test_digests_are_whole_in_markdown_and_short_on_the_page():
     markdown, page = cards()
     assert "ab" * 32 in markdown
-    assert ("title", "ab" * 32) in Page(page).attributes
-    assert "ab" * 32 not in Page(page).said
+    assert ("title", "ab" * 32) in Elements(page).attributes
+    assert "ab" * 32 not in Elements(page).said
 
 
 @pytest.mark.parametrize("profile", [None, {"version": 99}])
 def test_without_a_profile_that_can_be_read_nothing_of_the_data_is_drawn(profile):
     _, page = cards(curves=[], profile=profile)
-    assert "svg" not in Page(page).tags
+    assert "svg" not in Elements(page).tags
 
 
 def test_a_model_that_passes_is_accepted():
     tags = {**TAGS, "gates": json.dumps(GATES[:1]), "verdict": "passed all gates"}
     markdown, page = cards(tags)
     assert "**Accepted**: passed all gates." in markdown
-    assert "Rejected" not in Page(page).said
+    assert "Rejected" not in Elements(page).said
 
 
 def test_a_gate_on_a_group_names_the_group():
@@ -142,6 +117,6 @@ def test_a_gate_on_a_group_names_the_group():
 @pytest.mark.parametrize("values", [[5.0, 5.0], list(range(10 * MOST_POINTS))])
 def test_a_curve_may_be_flat_or_long(values):
     drawn = curve("mae", list(enumerate(values)))
-    (path,) = [value for name, value in Page(drawn).attributes if name == "d"]
+    (path,) = [value for name, value in Elements(drawn).attributes if name == "d"]
     assert path.count("L") + 1 == min(len(values), MOST_POINTS)
     assert "nan" not in path
