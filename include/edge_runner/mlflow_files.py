@@ -16,15 +16,15 @@ import math
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
-from threading import Event, Thread
 from typing import Any
 
 import yaml
 
 from edge_runner.listing import METRICS_PATH, MODEL_FILE_PATH, MODEL_NAME
 from edge_runner.protocol import Dirs
+from edge_runner.ticking import ticking
 
 STORE_NAME = "mlflow"
 FOLLOW_EVERY_S = 1.0
@@ -43,24 +43,10 @@ def variables(dirs: Dirs) -> dict[str, str]:
     }
 
 
-@contextmanager
-def followed(dirs: Dirs) -> Iterator[None]:
+def followed(dirs: Dirs) -> AbstractContextManager[None]:
     """Pass points on to the metrics file while a block runs, and what is left at its end."""
-    ended, points = Event(), NewPoints(dirs.job / STORE_NAME)
-    metrics_file = dirs.job / METRICS_PATH
-
-    def follow() -> None:
-        while not ended.wait(FOLLOW_EVERY_S):
-            append(metrics_file, points.take())
-
-    thread = Thread(target=follow, name="mlflow", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
-        append(metrics_file, points.take())
+    points, metrics_file = NewPoints(dirs.job / STORE_NAME), dirs.job / METRICS_PATH
+    return ticking(lambda: append(metrics_file, points.take()), FOLLOW_EVERY_S, "mlflow")
 
 
 def append(metrics_file: Path, points: list[dict[str, Any]]) -> None:

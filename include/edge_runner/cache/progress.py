@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from threading import Event, Lock, Thread
+from threading import Lock
+
+from edge_runner.ticking import ticking
 
 INTERVAL_S = 1.0
 
@@ -57,20 +59,6 @@ class Progress:
         )
 
 
-@contextmanager
-def shown(progress: Progress) -> Iterator[None]:
+def shown(progress: Progress) -> AbstractContextManager[None]:
     """Print the line each second while a block runs, and once at its end."""
-    ended = Event()
-
-    def tick() -> None:
-        while not ended.wait(INTERVAL_S):
-            print(progress.line(), flush=True)
-
-    ticker = Thread(target=tick, name="progress", daemon=True)
-    ticker.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        ticker.join()
-        print(progress.line(), flush=True)
+    return ticking(lambda: print(progress.line(), flush=True), INTERVAL_S, "progress")
