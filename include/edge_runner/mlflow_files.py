@@ -4,6 +4,7 @@ A script that calls `mlflow.autolog()`, `log_metric` or `log_model` needs no ser
 file store as its tracking URI. Points go on to the metrics file while it trains, as if the script had written
 them there; parameters and tags leave with the bundle; a logged model is the model, unless the script has
 saved one itself. Of the runs it makes, those without a parent count, the last one first.
+Its threads use the store in turn (`mlflow_plugin/`).
 
 Layout (MLflow 3, `mlflow.store.tracking.file_store`): `<experiment>/<run>/{meta.yaml,params/,tags/,metrics/}`
 with a metric's points as lines of `time value step`; `<experiment>/models/m-*/{meta.yaml,artifacts/}`.
@@ -27,6 +28,7 @@ from edge_runner.protocol import Dirs
 from edge_runner.ticking import ticking
 
 STORE_NAME = "mlflow"
+PLUGIN_FOLDER = Path(__file__).with_name("mlflow_plugin")
 FOLLOW_EVERY_S = 1.0
 PARENT_TAG = "mlflow.parentRunId"
 SYSTEM_PREFIX = "mlflow."
@@ -35,7 +37,9 @@ MODEL_FILE = Path(MODEL_FILE_PATH).name
 
 def variables(dirs: Dirs) -> dict[str, str]:
     """What makes MLflow's API log to files, and to nothing else."""
+    paths = (str(PLUGIN_FOLDER), os.environ.get("PYTHONPATH"))
     return {
+        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
         "MLFLOW_TRACKING_URI": (dirs.job / STORE_NAME).as_uri(),
         "MLFLOW_ALLOW_FILE_STORE": "true",
         "MLFLOW_DISABLE_TELEMETRY": "true",

@@ -40,6 +40,17 @@ with mlflow.start_run():
         mlflow.log_param("alpha", "another")
 """
 
+SLOW_DISK = """
+import time
+from mlflow.store.tracking import file_store
+
+def slowly(folder, *args, write=file_store.write_yaml, **kwargs):
+    time.sleep(6 if "/inputs/" in folder else 0)
+    write(folder, *args, **kwargs)
+
+file_store.write_yaml = slowly
+"""
+
 
 @pytest.fixture
 def ran(dirs):
@@ -81,6 +92,11 @@ def test_an_unchanged_script_leaves_metrics_parameters_tags_and_its_model(ran, d
     assert found["params"]["alpha"] == "0.25"
     assert found["tags"]["team"] == "blue"
     assert not [name for name in found["tags"] if name.startswith("mlflow.")]
+    assert (dirs.job / "model" / "MLmodel").is_file()
+
+
+def test_a_model_is_logged_however_long_autologging_takes_to_write_the_rest(ran, dirs):
+    ran(SLOW_DISK + AUTOLOGGED)
     assert (dirs.job / "model" / "MLmodel").is_file()
 
 
