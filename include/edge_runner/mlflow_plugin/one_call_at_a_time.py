@@ -32,18 +32,11 @@ def in_turn(method: Any) -> Any:
 CALLS = {
     name: in_turn(found) for name, found in vars(FileStore).items() if isfunction(found) and name[0] != "_"
 }
+OneCallAtATime = type("OneCallAtATime", (FileStore,), CALLS)
 
 
-class OneCallAtATime(FileStore):  # type: ignore[misc]  (MLflow's classes are not typed here)
-    """MLflow's file store, whose public methods take turns."""
-
-
-for name, call in CALLS.items():
-    setattr(OneCallAtATime, name, call)
-
-
-def open_store(store_uri: str, **_: Any) -> FileStore:
-    """The store in a folder, as MLflow asks for it.
+def open_store(store_uri: str, **_: Any) -> Any:
+    """The store in a folder, a `FileStore`, as MLflow asks for it.
 
     Args:
         store_uri: `file:` URI of the folder, or its path.
