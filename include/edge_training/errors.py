@@ -192,6 +192,10 @@ class ModelRegistryRefused(Final):
     """The model registry refuses the user or the request."""
 
 
+class RequestRejected(ModelRegistryRefused):
+    """The model registry knows us and has read the request, and does not want it."""
+
+
 class VerificationFailed(Final):
     """The serving image does not answer as the model did."""
 

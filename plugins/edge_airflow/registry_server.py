@@ -6,12 +6,11 @@ from __future__ import annotations
 
 import os
 
-from edge_training.adapters.bridge.server import serve
+from edge_training.adapters.bridge.server import Ports, serve
 from edge_training.errors import BadRequest, ModelRegistryUnavailable
-from edge_training.ports.model_registry import ModelRegistry
 
 
-def open_connection(conn_id: str) -> ModelRegistry:
+def open_connection(conn_id: str) -> Ports:
     """The registry of a connection.
 
     Raises:
@@ -24,7 +23,7 @@ def open_connection(conn_id: str) -> ModelRegistry:
     from edge_airflow.hooks.registries import ModelRegistryHook
 
     try:
-        return ModelRegistryHook(conn_id).client()
+        return {"registry": ModelRegistryHook(conn_id).client()}
     except LOOK_UP_ERRORS as error:
         raise ModelRegistryUnavailable(f"{error} Or name the registry with --registry.") from None
     except BadRequest as error:

@@ -13,7 +13,8 @@ from tests.contract.tracking import Tracking, in_memory, on_mlflow
 from tests.fakes.image_registry import InMemoryImageRegistry
 from tests.fakes.model_registry import InMemoryModelRegistry
 
-from edge_training.adapters.bridge.client import Bridge, BridgedRegistry
+from edge_training.adapters.bridge.client import Bridge
+from edge_training.adapters.bridge.ports import BridgedRegistry
 from edge_training.adapters.mlflow_registry import MlflowRegistry
 from edge_training.adapters.mlflow_session import MlflowSession
 from edge_training.adapters.oci_registry import OciRegistry

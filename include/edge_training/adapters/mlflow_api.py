@@ -27,7 +27,7 @@ from edge_training.adapters.mlflow_runs import (
     of_training,
 )
 from edge_training.adapters.mlflow_session import bad_answer, causes, untrusted
-from edge_training.errors import EdgeError, ModelRegistryRefused
+from edge_training.errors import EdgeError, ModelRegistryRefused, RequestRejected
 from edge_training.ports.model_registry import STATE_TAG, TRAINING_KEY_TAG
 
 POINTS_PER_BATCH = 1000
@@ -36,16 +36,9 @@ REQUESTS_AT_ONCE = 4
 """From one event loop to one server, however many trainings it watches: MLflow's database writes one row
 after the other, and 50 requests at once made it silent for more than 30 s (measured, SQLite).
 """
+ERROR_CODE = "error_code"
 _REASON_LENGTH = 300
 _TURNS: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, asyncio.Semaphore]] = WeakKeyDictionary()
-
-
-class RequestRejected(ModelRegistryRefused):
-    """The server knows us and has read the request, and does not want it."""
-
-    def __init__(self, message: str, error_code: str) -> None:
-        super().__init__(message)
-        self.error_code = error_code
 
 
 class MlflowApi:
@@ -115,7 +108,7 @@ class MlflowApi:
         try:
             found = await self._ask("GET", "experiments/get-by-name", params=query)
         except RequestRejected as error:
-            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            if error.details[ERROR_CODE] != "RESOURCE_DOES_NOT_EXIST":
                 raise
             with _unless("RESOURCE_ALREADY_EXISTS"):
                 await self._post("experiments/create", {"name": name})
@@ -194,7 +187,7 @@ class MlflowApi:
             error_code, reason = "", response.text
         error = self._bad_answer(response.status_code, reason)
         if response.status_code in (400, 404) and error_code:
-            return RequestRejected(str(error), error_code)
+            return RequestRejected(str(error), {ERROR_CODE: error_code})
         return error
 
     def _bad_answer(self, status: int | None, reason: str) -> EdgeError:
@@ -213,7 +206,7 @@ def _unless(error_code: str) -> Iterator[None]:
     try:
         yield
     except RequestRejected as error:
-        if error.error_code != error_code:
+        if error.details[ERROR_CODE] != error_code:
             raise
 
 

@@ -16,7 +16,12 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from edge_training.errors import EdgeError, ModelRegistryRefused, ModelRegistryUnavailable
+from edge_training.errors import (
+    EdgeError,
+    ModelRegistryRefused,
+    ModelRegistryUnavailable,
+    RequestRejected,
+)
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -115,7 +120,10 @@ class MlflowSession:
                 f"The database of {self._url} refuses what two writers want at once ({_reason(error)}); "
                 "it is tried again."
             )
-        return bad_answer(self._url, self._user, _status(error), _reason(error))
+        status = _status(error)
+        found = bad_answer(self._url, self._user, status, _reason(error))
+        is_read = status in (400, 404) and hasattr(error, "error_code")
+        return RequestRejected(str(found)) if is_read else found
 
 
 def untrusted(url: str) -> ModelRegistryRefused:

@@ -14,9 +14,14 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 
 from edge_runner.frames import Point
-from edge_training.adapters.mlflow_api import POINTS_PER_BATCH, MlflowApi, RequestRejected
+from edge_training.adapters.mlflow_api import POINTS_PER_BATCH, MlflowApi
 from edge_training.adapters.mlflow_runs import Candidate
-from edge_training.errors import EdgeError, ModelRegistryRefused, ModelRegistryUnavailable
+from edge_training.errors import (
+    EdgeError,
+    ModelRegistryRefused,
+    ModelRegistryUnavailable,
+    RequestRejected,
+)
 from edge_training.ports.tracking import LiveRun, RunStatus
 
 log = logging.getLogger(__name__)

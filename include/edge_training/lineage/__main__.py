@@ -18,7 +18,8 @@ from typing import NoReturn
 
 from rich.console import Console
 
-from edge_training.adapters.bridge.client import Bridge, BridgedRegistry
+from edge_training.adapters.bridge.client import Bridge
+from edge_training.adapters.bridge.ports import BridgedRegistry
 from edge_training.errors import BadRequest, EdgeError
 from edge_training.lineage.query import EXAMPLES, answers
 from edge_training.lineage.terminal import show

@@ -6,8 +6,9 @@ A training has one run, known by the model's name and the training key; whoever 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -51,6 +52,41 @@ class RunTracker(Protocol):
             tags: What a run that has to be made is marked with.
             farewell_s: How long leaving the block waits for what has not been sent yet.
         """
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """A training's run, as a tracker needs to know it.
+
+    Attributes:
+        run_id: The registry's id of it.
+        status: The registry's word, such as `RUNNING`.
+        is_registered: Whether a version was completed from it; nobody writes to it any more.
+    """
+
+    run_id: str
+    status: str
+    is_registered: bool = False
+
+
+class TrainingRuns(Protocol):
+    """What a tracker asks a model registry whose client lives elsewhere; synchronous, safe to repeat.
+
+    Every call may raise `ModelRegistryUnavailable` (try again) or `ModelRegistryRefused` (do not).
+    """
+
+    def training_run(self, model_name: str, training_key: str, tags: Mapping[str, str]) -> TrainingRun:
+        """The one run of a training, found or made; one that has to be made is marked with the tags."""
+
+    def log_points(self, run_id: str, points: Sequence[Point]) -> None:
+        """Write points; those that the run has already change nothing.
+
+        Raises:
+            RequestRejected: The run was deleted, or one of the points is bad.
+        """
+
+    def set_status(self, run_id: str, status: RunStatus) -> None:
+        """Say how a run stands."""
 
 
 class LogArchive(Protocol):

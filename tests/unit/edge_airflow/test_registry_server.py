@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_training.adapters.bridge.client import Bridge, BridgedRegistry
+from edge_training.adapters.bridge.client import Bridge
+from edge_training.adapters.bridge.ports import BridgedRegistry
 from edge_training.errors import BadRequest, ModelRegistryUnavailable
 from edge_training.lineage.__main__ import CONNECTION_SERVER
 

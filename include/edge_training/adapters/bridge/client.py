@@ -1,4 +1,4 @@
-"""Our end of the bridge: a model registry whose client lives in another interpreter.
+"""Our end of the bridge to a model registry whose client lives in another interpreter.
 
 The other process is started at the first call and serves until we close it or end; it ends when its standard
 input does. Whatever it does not answer in time is given up by ending it: every call is safe to repeat.
@@ -15,19 +15,16 @@ from contextlib import suppress
 from pathlib import Path
 from queue import Empty, Queue
 from threading import Lock, Thread
-from typing import IO, Any, cast
+from typing import IO, Any
 
 from edge_training.adapters.bridge.protocol import OPEN, line, message
 from edge_training.errors import ModelRegistryRefused, ModelRegistryUnavailable, error_of_kind
-from edge_training.ports.model_registry import ModelVersion, Registration
 
 log = logging.getLogger(__name__)
 
 SERVER_MODULE = "edge_training.adapters.bridge.server"
 INCLUDE_DIR = Path(__file__).parents[3]
 LIMIT_S = 300.0
-TRANSFER_LIMIT_S = 4 * 3600.0
-"""For calls that move a bundle, which may have gigabytes."""
 END_LIMIT_S = 5.0
 KEPT_LINES = 20
 PASSED_ON = ("PATH", "HOME", "TMPDIR", "LANG", "TZ", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
@@ -160,48 +157,3 @@ def _follow(pipe: IO[bytes], take: Callable[[bytes], None]) -> None:
         for text in pipe:
             take(text)
     take(b"")
-
-
-class BridgedRegistry:
-    """A model registry behind a bridge; implements `ModelRegistry`."""
-
-    def __init__(self, bridge: Bridge) -> None:
-        """Use a bridge; nothing is started yet."""
-        self._bridge = bridge
-
-    def find(self, name: str, training_key: str) -> ModelVersion | None:
-        """See `ModelRegistry.find`."""
-        return cast("ModelVersion | None", self._bridge.call("find", name=name, training_key=training_key))
-
-    def get(self, name: str, version: str) -> ModelVersion | None:
-        """See `ModelRegistry.get`."""
-        return cast("ModelVersion | None", self._bridge.call("get", name=name, version=version))
-
-    def search(self, name: str = "", tags: Mapping[str, str] | None = None) -> list[ModelVersion]:
-        """See `ModelRegistry.search`."""
-        return cast("list[ModelVersion]", self._bridge.call("search", name=name, tags=tags))
-
-    def register(self, registration: Registration) -> ModelVersion:
-        """See `ModelRegistry.register`."""
-        found = self._bridge.call("register", TRANSFER_LIMIT_S, registration=registration)
-        return cast("ModelVersion", found)
-
-    def set_tags(self, version: ModelVersion, tags: Mapping[str, str]) -> ModelVersion:
-        """See `ModelRegistry.set_tags`."""
-        return cast("ModelVersion", self._bridge.call("set_tags", version=version, tags=tags))
-
-    def champion(self, name: str) -> ModelVersion | None:
-        """See `ModelRegistry.champion`."""
-        return cast("ModelVersion | None", self._bridge.call("champion", name=name))
-
-    def promote(self, version: ModelVersion) -> None:
-        """See `ModelRegistry.promote`."""
-        self._bridge.call("promote", version=version)
-
-    def attached(self, version: ModelVersion, path: str) -> bytes | None:
-        """See `ModelRegistry.attached`."""
-        return cast("bytes | None", self._bridge.call("attached", version=version, path=path))
-
-    def fetch(self, version: ModelVersion, store: Path) -> Path:
-        """See `ModelRegistry.fetch`."""
-        return cast("Path", self._bridge.call("fetch", TRANSFER_LIMIT_S, version=version, store=store))

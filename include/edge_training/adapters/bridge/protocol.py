@@ -1,9 +1,9 @@
 """What the two ends of the bridge say to each other: one JSON object per line, each with the version.
 
-A request is `{"version", "call", "arguments"}`, its answer `{"version", "value"}` or `{"version", "error"}`,
-an error `{"kind", "message"}`, where the kind is a class of `errors`. The first call, `open`, says which
-registry is meant and who we are there; so secrets travel neither in an argument of a process nor in its
-environment.
+A request is `{"version", "call", "arguments"}`, its answer `{"version", "value"}` or `{"version", "error"}`.
+A call is a port and a method of it, as `registry.find`; an error is `{"kind", "message"}`, where the kind is
+a class of `errors`. The first call, `open`, says which registry is meant and who we are there; so secrets
+travel neither in an argument of a process nor in its environment.
 """
 
 from __future__ import annotations
@@ -15,14 +15,20 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from edge_runner.frames import Point
 from edge_training.bundle import Metric
 from edge_training.errors import ProtocolMismatch
 from edge_training.ports.model_registry import ModelVersion, Registration
+from edge_training.ports.tracking import TrainingRun
+from edge_training.ports.validations import KeptValidation, Validation
 
 VERSION: Final = 1
 OPEN: Final = "open"
 _MARK = "$"
-_DATACLASSES = {kind.__name__: kind for kind in (Metric, ModelVersion, Registration)}
+_DATACLASSES = {
+    kind.__name__: kind
+    for kind in (KeptValidation, Metric, ModelVersion, Point, Registration, TrainingRun, Validation)
+}
 
 
 def line(message: Mapping[str, Any]) -> bytes:

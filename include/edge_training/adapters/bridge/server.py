@@ -15,35 +15,55 @@ from typing import Any
 from edge_training.adapters.bridge.protocol import OPEN, line, message
 from edge_training.errors import EdgeError, StepCrashed
 from edge_training.ports.model_registry import ModelRegistry
+from edge_training.ports.tracking import LogArchive, TrainingRuns
+from edge_training.ports.validations import ValidationArchive
 
+Ports = Mapping[str, object]
+"""What a registry is to us: an object for each of `PORTS` that is asked for, by name."""
+
+PORTS: Mapping[str, type] = {
+    "registry": ModelRegistry,
+    "runs": TrainingRuns,
+    "logs": LogArchive,
+    "validations": ValidationArchive,
+}
 CALLS = frozenset(
-    {"find", "get", "search", "register", "set_tags", "champion", "promote", "attached", "fetch"}
+    f"{name}.{method}" for name, port in PORTS.items() for method in vars(port) if method[0] != "_"
 )
 
 
-def open_mlflow(**options: Any) -> ModelRegistry:
+def open_mlflow(**options: Any) -> Ports:
     """An MLflow server; see `MlflowSession` for the options."""
+    from edge_training.adapters.mlflow_logs import MlflowLogArchive
     from edge_training.adapters.mlflow_registry import MlflowRegistry
     from edge_training.adapters.mlflow_session import MlflowSession
+    from edge_training.adapters.mlflow_training_runs import MlflowTrainingRuns
+    from edge_training.adapters.mlflow_validations import MlflowValidationArchive
 
-    return MlflowRegistry(MlflowSession(**options))
+    session = MlflowSession(**options)
+    return {
+        "registry": MlflowRegistry(session),
+        "runs": MlflowTrainingRuns(session),
+        "logs": MlflowLogArchive(session),
+        "validations": MlflowValidationArchive(session),
+    }
 
 
-OPENERS: Mapping[str, Callable[..., ModelRegistry]] = {"mlflow": open_mlflow}
+OPENERS: Mapping[str, Callable[..., Ports]] = {"mlflow": open_mlflow}
 """By the registry's kind; each takes what else the client says of it."""
 
 
 class Server:
     """Makes the calls that the other side asks for."""
 
-    def __init__(self, openers: Mapping[str, Callable[..., ModelRegistry]] = OPENERS) -> None:
+    def __init__(self, openers: Mapping[str, Callable[..., Ports]] = OPENERS) -> None:
         """Nothing is open yet.
 
         Args:
             openers: Registries that may be opened, by kind.
         """
         self._openers = openers
-        self._registry: ModelRegistry | None = None
+        self._ports: Ports = {}
 
     def answer(self, text: bytes) -> bytes:
         """Answer one line; a fault of ours is an answer, too, so that the other side need not guess."""
@@ -61,14 +81,15 @@ class Server:
     def _made(self, name: str, arguments: dict[str, Any]) -> Any:
         if name == OPEN:
             options = dict(arguments["registry"])
-            self._registry = self._openers[options.pop("kind")](**options)
+            self._ports = self._openers[options.pop("kind")](**options)
             return None
-        if self._registry is None or name not in CALLS:
+        port, _, method = name.partition(".")
+        if port not in self._ports or name not in CALLS:
             raise ValueError(f"no call {name!r} of an open registry")
-        return getattr(self._registry, name)(**arguments)
+        return getattr(self._ports[port], method)(**arguments)
 
 
-def serve(openers: Mapping[str, Callable[..., ModelRegistry]] = OPENERS) -> None:
+def serve(openers: Mapping[str, Callable[..., Ports]] = OPENERS) -> None:
     """Serve until the input ends."""
     with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as answers:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())

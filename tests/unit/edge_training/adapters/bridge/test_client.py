@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from edge_training.adapters.bridge import client
-from edge_training.adapters.bridge.client import Bridge, BridgedRegistry
+from edge_training.adapters.bridge.client import Bridge
+from edge_training.adapters.bridge.ports import BridgedRegistry
 from edge_training.errors import (
     GateFailed,
     ModelRegistryRefused,
