@@ -18,7 +18,9 @@ from local_site.site import Site, down, layout_of
 from local_site.ssh_server import ssh_server
 
 PORT_OFFSET = 1000
-SMALL_DISK = "400k"
+SMALL_DISK = "small-disk"
+ROOM_BYTES = 500_000
+"""For two checkpoints of the example's training and not for three."""
 COMMAND_LIMIT_S = 30
 TASK_TITLE = "airflow worker -- "
 TRIGGERER = "airflow-triggerer"
@@ -139,15 +141,21 @@ class ChaosSite:
         # The shims first: a shim that lives would report its container's end.
         return [*shims, *(child for shim in shims for child in shim.children(recursive=True))]
 
-    def shrink_disk(self, place: Path) -> None:
-        """Put a disk over a directory that has room for two checkpoints."""
-        run("mount", "-t", "tmpfs", "-o", f"size={SMALL_DISK}", "tmpfs", str(place))
+    def shrink_disk(self, place: Path, taken_bytes: int = 0) -> None:
+        """Put a disk over a directory that has room for two checkpoints.
+
+        Args:
+            place: The directory.
+            taken_bytes: Room for what else will come there.
+        """
+        size = f"size={ROOM_BYTES + taken_bytes}"
+        run("mount", "-t", "tmpfs", "-o", size, SMALL_DISK, str(place))
 
     def restore_disks(self) -> None:
         """Take away all such disks, also those of a suite that was interrupted."""
         for disk in psutil.disk_partitions(all=True):
             ours = Path(disk.mountpoint).is_relative_to(self.settings.state_dir)
-            if ours and disk.fstype == "tmpfs" and f"size={SMALL_DISK}" in disk.opts.split(","):
+            if ours and disk.device == SMALL_DISK:
                 run("umount", "--lazy", disk.mountpoint)
 
     def task_process(self, task_instance_id: str) -> psutil.Process | None:

@@ -13,6 +13,8 @@ from tests.chaos.logs import every_stage_once, restarted_once, resumed, tells_of
 from tests.chaos.scene import MomentMissed, Scene
 
 from edge_runner.protocol import JOB_VOLUME_DIR, LOG_NAME, WORK_NAME
+from edge_training.identity import read_code
+from edge_training.jobs import RUNNER_FOLDER, pack
 
 SSH = frozenset({"ssh"})
 SSHD_DOWN_S = 180
@@ -101,7 +103,8 @@ def disk_full(scene: Scene) -> None:
     scene.link("ssh").latency_s = SLOW_S
 
     def shrink(container_id: str) -> None:
-        scene.site.shrink_disk(scene.engine.mount(container_id, JOB_VOLUME_DIR))
+        work = pack(read_code(RUNNER_FOLDER))
+        scene.site.shrink_disk(scene.engine.mount(container_id, JOB_VOLUME_DIR), len(work))
 
     scene.until_state("validate_data", "success")
     watch = scene.when("create", shrink)
