@@ -13,7 +13,7 @@ LOCKS := requirements.txt requirements-dev.txt
 COMPILE := $(BIN)/uv pip compile --quiet --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
            --python-version 3.11
 
-.PHONY: help venv site demo test test-full chaos chaos-long bench check fmt lock down clean
+.PHONY: help venv site demo test test-full chaos chaos-long bench lint check fmt lock down clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,11 +46,13 @@ bench: $(VENV)/.ready ## Measure beside Airflow's SSH operators, on the tests' s
 	@status=0; $(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY)) || status=$$?; \
 	$(BIN)/python -m local_site --test down || status=$$?; exit $$status
 
-check: $(VENV)/.ready ## Lint, format, types, import rules and the fast tests
+lint: $(VENV)/.ready ## Style, format, types and import rules
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+check: lint ## What lint says, and the fast tests
 	@$(BIN)/python -m pytest -m "not integration and not e2e" -q
 
 fmt: $(VENV)/.ready ## Format the code
