@@ -33,6 +33,7 @@ EdgeError
     ├── ExportRefused          something that is not on the list wanted to leave
     ├── RegistryRefused        the container registry refuses the user or the request
     ├── ModelRegistryRefused   the model registry refuses the user or the request
+    │   └── RequestRejected        it knows us and has read the request, and does not want it
     ├── VerificationFailed     the serving image does not answer as the model did
     ├── RolloutFailed          the new service is not healthy; the previous one serves on
     ├── ProtocolMismatch       two ends of different releases

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import json
@@ -121,11 +122,11 @@ def announced(content: bytes, **more: bool) -> bytes:
 
 
 def pack(files: Mapping[str, bytes]) -> bytes:
-    """A tar of files that only their owner reads."""
+    """A compressed tar of files that only their owner reads; the same bytes for the same files."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for path, content in files.items():
             member = tarfile.TarInfo(path)
             member.size, member.mode = len(content), 0o600
             archive.addfile(member, io.BytesIO(content))
-    return buffer.getvalue()
+    return gzip.compress(buffer.getvalue(), compresslevel=6, mtime=0)
