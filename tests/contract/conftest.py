@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.contract import validations as checks
-from tests.contract.tracking import Tracking, in_memory, on_mlflow
+from tests.contract.tracking import Tracking, in_memory, on_mlflow, on_mlflow_over_the_bridge
 from tests.fakes.image_registry import InMemoryImageRegistry
 from tests.fakes.model_registry import InMemoryModelRegistry
 
@@ -41,12 +41,20 @@ def models(request) -> Iterator[ModelRegistry]:
     bridge.close()
 
 
-@pytest.fixture(params=["fake", pytest.param("mlflow", marks=REAL)])
-def tracking(request) -> Tracking:
+@pytest.fixture(
+    params=["fake", pytest.param("mlflow", marks=REAL), pytest.param("mlflow over the bridge", marks=REAL)]
+)
+def tracking(request) -> Iterator[Tracking]:
     """The runs of trainings."""
     if request.param == "fake":
-        return in_memory()
-    return on_mlflow(request.getfixturevalue("site").mlflow_url)
+        yield in_memory()
+        return
+    url = request.getfixturevalue("site").mlflow_url
+    if request.param == "mlflow":
+        yield on_mlflow(url)
+        return
+    with on_mlflow_over_the_bridge(url) as found:
+        yield found
 
 
 @pytest.fixture(params=["fake", pytest.param("mlflow", marks=REAL)])

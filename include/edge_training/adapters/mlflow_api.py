@@ -29,9 +29,8 @@ from edge_training.adapters.mlflow_runs import (
 from edge_training.adapters.mlflow_session import bad_answer, causes, untrusted
 from edge_training.errors import EdgeError, ModelRegistryRefused, RequestRejected
 from edge_training.ports.model_registry import STATE_TAG, TRAINING_KEY_TAG
+from edge_training.ports.tracking import TrainingRun
 
-POINTS_PER_BATCH = 1000
-"""MLflow refuses more in one request."""
 REQUESTS_AT_ONCE = 4
 """From one event loop to one server, however many trainings it watches: MLflow's database writes one row
 after the other, and 50 requests at once made it silent for more than 30 s (measured, SQLite).
@@ -42,14 +41,29 @@ _TURNS: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, asyncio.Semaphore
 
 
 class MlflowApi:
-    """One MLflow server and who we are there; every call is one request, or a few that are safe to repeat.
+    """One MLflow server and who we are there; implements `AsyncTrainingRuns`.
 
-    Every call may raise `ModelRegistryUnavailable` (try again) or `ModelRegistryRefused` (do not).
+    Every call is one request, or a few that are safe to repeat.
     """
 
     def __init__(
-        self, url: str, user: str | None, password: str | None, ca_file: str | None, request_timeout_s: float
+        self,
+        url: str,
+        *,
+        user: str | None = None,
+        password: str | None = None,
+        ca_file: str | None = None,
+        request_timeout_s: float = 30.0,
     ) -> None:
+        """Remember the server; nothing is sent yet.
+
+        Args:
+            url: `http://host:port` or `https://...`.
+            user: Login, if the server asks for one.
+            password: Its password.
+            ca_file: Certificates of a private authority to trust; None for those the machine trusts.
+            request_timeout_s: Longest silence of the server within one request.
+        """
         self._url = url.rstrip("/")
         self._user = user
         self._login = (user, password or "") if user else None
@@ -58,18 +72,12 @@ class MlflowApi:
         self._client: httpx.AsyncClient | None = None
 
     async def aclose(self) -> None:
-        """Close the connection."""
+        """See `AsyncTrainingRuns.aclose`."""
         if self._client is not None:
             await self._client.aclose()
 
-    async def training_run(self, model_name: str, training_key: str, tags: Mapping[str, str]) -> Candidate:
-        """The one run of a training, found or made.
-
-        Args:
-            model_name: The model's name, which is the experiment's.
-            training_key: The identity of the training.
-            tags: What a run that has to be made is marked with.
-        """
+    async def training_run(self, model_name: str, training_key: str, tags: Mapping[str, str]) -> TrainingRun:
+        """See `TrainingRuns.training_run`; the model's name is the experiment's."""
         experiment_id = await self._ensure_experiment(model_name)
         tags = {**tags, TRAINING_KEY_TAG: training_key}
         election = elect()
@@ -86,10 +94,11 @@ class MlflowApi:
                 break
         for loser in elected.losers:
             await self.set_status(loser.run_id, LOST)
-        return elected.run
+        run = elected.run
+        return TrainingRun(run.run_id, run.status, run.is_registered)
 
     async def log_points(self, run_id: str, points: Sequence[Point]) -> None:
-        """Write up to `POINTS_PER_BATCH` points; those that the run has already change nothing."""
+        """See `TrainingRuns.log_points`."""
         metrics = [
             {"key": point.name, "value": point.value, "timestamp": point.time_ms, "step": point.step}
             for point in points
@@ -97,7 +106,7 @@ class MlflowApi:
         await self._post("runs/log-batch", {"run_id": run_id, "metrics": metrics})
 
     async def set_status(self, run_id: str, status: str) -> None:
-        """Say how a run stands; all but `RUNNING` also end it now."""
+        """See `TrainingRuns.set_status`; all but `RUNNING` also end the run now."""
         body: dict[str, Any] = {"run_id": run_id, "status": status}
         if status != "RUNNING":
             body["end_time"] = _now_ms()

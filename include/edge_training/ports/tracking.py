@@ -10,10 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from edge_runner.frames import Point
 
+POINTS_PER_BATCH: Final = 1000
+"""Written in one call; MLflow refuses more in one request."""
 RunStatus = Literal["RUNNING", "FAILED", "KILLED"]
 """`KILLED` is a training that was stopped; whichever it was, the next watch takes the same run up again."""
 
@@ -70,7 +72,7 @@ class TrainingRun:
 
 
 class TrainingRuns(Protocol):
-    """What a tracker asks a model registry whose client lives elsewhere; synchronous, safe to repeat.
+    """The runs of trainings while they train; synchronous, safe to repeat.
 
     Every call may raise `ModelRegistryUnavailable` (try again) or `ModelRegistryRefused` (do not).
     """
@@ -79,7 +81,7 @@ class TrainingRuns(Protocol):
         """The one run of a training, found or made; one that has to be made is marked with the tags."""
 
     def log_points(self, run_id: str, points: Sequence[Point]) -> None:
-        """Write points; those that the run has already change nothing.
+        """Write up to `POINTS_PER_BATCH` points; those that the run has already change nothing.
 
         Raises:
             RequestRejected: The run was deleted, or one of the points is bad.
@@ -87,6 +89,22 @@ class TrainingRuns(Protocol):
 
     def set_status(self, run_id: str, status: RunStatus) -> None:
         """Say how a run stands."""
+
+
+class AsyncTrainingRuns(Protocol):
+    """`TrainingRuns` for an event loop, which no call holds up; each may be cancelled."""
+
+    async def training_run(self, model_name: str, training_key: str, tags: Mapping[str, str]) -> TrainingRun:
+        """See `TrainingRuns.training_run`."""
+
+    async def log_points(self, run_id: str, points: Sequence[Point]) -> None:
+        """See `TrainingRuns.log_points`."""
+
+    async def set_status(self, run_id: str, status: RunStatus) -> None:
+        """See `TrainingRuns.set_status`."""
+
+    async def aclose(self) -> None:
+        """Give back what only this one needs."""
 
 
 class LogArchive(Protocol):

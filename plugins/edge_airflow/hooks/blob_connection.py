@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from airflow.sdk import Connection
 
-from edge_airflow.hooks.fields import WHERE, certificates, extra_of, required
+from edge_airflow.hooks.fields import WHERE, certificates, extra_of, proxy_address, required
 from edge_training.errors import BadRequest
 from edge_training.given_sas import query_of
 from edge_training.ports.edge_host import HOST_GATEWAY
@@ -198,25 +198,11 @@ def proxy(connection: Connection, address: str, forward_address: str) -> str:
     """
     if not address:
         return ""
-    try:
-        parts = urlsplit(address)
-        good = parts.scheme == "http" and parts.hostname and parts.port and parts.path in ("", "/")
-        password = "@" in parts.netloc
-    except ValueError:
-        good = password = False
-    if password:
-        raise BadRequest(
-            f"The proxy of the connection {connection.conn_id} has a password, which everybody on the VM "
-            "could read; let the proxy admit the VM by its address, and write http://host:port."
-        )
-    if not good:
-        raise BadRequest(
-            f"The proxy {address!r} of the connection {connection.conn_id} is no proxy's address; write it "
-            "as http://host:port."
-        )
+    risk = "everybody on the VM could read; let the proxy admit the VM"
+    found = proxy_address(connection, address, risk)
     if forward_address == HOST_GATEWAY:
         raise BadRequest(
             f"The connection {connection.conn_id} has proxy and forward_address, and a proxy does not know "
             f"the VM's own {HOST_GATEWAY}; remove one of them."
         )
-    return f"http://{parts.hostname}:{parts.port}"
+    return found

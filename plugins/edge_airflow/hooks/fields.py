@@ -6,6 +6,7 @@ import json
 import ssl
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from airflow.sdk import Connection
 
@@ -95,6 +96,36 @@ def certificates_file(connection: Connection, name: str) -> str | None:
             f"triggerer, or correct {name}."
         ) from None
     return str(path)
+
+
+def proxy_address(connection: Connection, address: str, password_risk: str) -> str:
+    """The proxy that a field names, `http://host:port`.
+
+    Args:
+        connection: The connection.
+        address: What it says of the proxy.
+        password_risk: What a password in it would lead to, and who must do without.
+
+    Raises:
+        BadRequest: It is no such address, or it has a password.
+    """
+    try:
+        parts = urlsplit(address)
+        good = parts.scheme == "http" and parts.hostname and parts.port and parts.path in ("", "/")
+        password = "@" in parts.netloc
+    except ValueError:
+        good = password = False
+    if password:
+        raise BadRequest(
+            f"The proxy of the connection {connection.conn_id} has a password, which {password_risk} by its "
+            "address, and write http://host:port."
+        )
+    if not good:
+        raise BadRequest(
+            f"The proxy {address!r} of the connection {connection.conn_id} is no proxy's address; write it "
+            "as http://host:port."
+        )
+    return f"http://{parts.hostname}:{parts.port}"
 
 
 def reason(error: Exception) -> str:

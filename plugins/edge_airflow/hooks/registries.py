@@ -4,21 +4,16 @@ registry's (type http).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from airflow.sdk import Connection
 from asgiref.sync import sync_to_async
 
-from edge_airflow.hooks.fields import certificates, certificates_file, required
+from edge_airflow.hooks.fields import certificates, required
 from edge_airflow.hooks.lookups import ConnectionHook
+from edge_airflow.hooks.model_registries import FoundRegistry, found_registry
 from edge_training.ports.edge_host import RegistryLogin
 from edge_training.ports.image_registry import ImageRegistry
 from edge_training.ports.model_registry import ModelRegistry
 from edge_training.ports.tracking import LogArchive, RunTracker
 from edge_training.ports.validations import ValidationArchive
-
-if TYPE_CHECKING:
-    from edge_training.adapters.mlflow_session import MlflowSession
 
 
 class ImageRegistryHook(ConnectionHook):
@@ -51,8 +46,8 @@ class ImageRegistryHook(ConnectionHook):
 
 
 class ModelRegistryHook(ConnectionHook):
-    """Reads the model registry's connection: host, an MLflow tracking URI; login and password where it
-    asks for them; extra `ca_file` for a private authority.
+    """Reads the model registry's connection; its extra `kind` says what it leads to, an MLflow server unless
+    told otherwise (docs/connections.md has the fields of each).
 
     Args:
         conn_id: The connection.
@@ -64,52 +59,24 @@ class ModelRegistryHook(ConnectionHook):
 
     def client(self) -> ModelRegistry:
         """The registry's client."""
-        from edge_training.adapters.mlflow_registry import MlflowRegistry
-
-        return MlflowRegistry(self._session())
+        return self._found().client()
 
     def log_archive(self) -> LogArchive:
         """Where raw logs are kept."""
-        from edge_training.adapters.mlflow_logs import MlflowLogArchive
-
-        return MlflowLogArchive(self._session())
+        return self._found().log_archive()
 
     def validations(self) -> ValidationArchive:
         """Where reports on data are kept."""
-        from edge_training.adapters.mlflow_validations import MlflowValidationArchive
-
-        return MlflowValidationArchive(self._session())
+        return self._found().validations()
 
     def tracker(self) -> RunTracker:
         """The tracker of trainings, from a worker."""
-        return tracker_of(self.get_connection(self.conn_id))
+        return self._found().tracker()
 
     async def atracker(self) -> RunTracker:
         """The tracker of trainings, from a trigger."""
-        return await sync_to_async(tracker_of)(await self.aget_connection(self.conn_id))
+        connection = await self.aget_connection(self.conn_id)
+        return await sync_to_async(lambda: found_registry(connection).tracker())()
 
-    def _session(self) -> MlflowSession:
-        from edge_training.adapters.mlflow_session import MlflowSession
-
-        return MlflowSession(**server_of(self.get_connection(self.conn_id)))
-
-
-def tracker_of(connection: Connection) -> RunTracker:
-    """The tracker behind a connection; MLflow's client is not imported for it."""
-    from edge_training.adapters.mlflow_tracker import MlflowTracker
-
-    return MlflowTracker(**server_of(connection))
-
-
-def server_of(connection: Connection) -> dict[str, Any]:
-    """Where an MLflow server is and who we are there.
-
-    Raises:
-        BadRequest: The connection names no host, or no certificate by its `ca_file`.
-    """
-    return {
-        "url": required(connection, "host", connection.host),
-        "user": connection.login or None,
-        "password": connection.password or None,
-        "ca_file": certificates_file(connection, "ca_file"),
-    }
+    def _found(self) -> FoundRegistry:
+        return found_registry(self.get_connection(self.conn_id))

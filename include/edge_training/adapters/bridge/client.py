@@ -1,26 +1,32 @@
 """Our end of the bridge to a model registry whose client lives in another interpreter.
 
-The other process is started at the first call and serves until we close it or end; it ends when its standard
-input does. Whatever it does not answer in time is given up by ending it: every call is safe to repeat.
+The other process is started at the first call and serves until we close the bridge, forget it or end; it
+ends when its standard input does, so it also ends with a task that is killed. Whatever it does not answer in
+time is given up by ending it: every call is safe to repeat.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import subprocess
 from collections import deque
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from queue import Empty, Queue
 from threading import Lock, Thread
-from typing import IO, Any
+from typing import IO, Any, TypeVar
+from weakref import finalize
 
 from edge_training.adapters.bridge.protocol import OPEN, line, message
 from edge_training.errors import ModelRegistryRefused, ModelRegistryUnavailable, error_of_kind
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 SERVER_MODULE = "edge_training.adapters.bridge.server"
 INCLUDE_DIR = Path(__file__).parents[3]
@@ -52,9 +58,11 @@ class Bridge:
         self._python = python
         self._registry = registry
         self._module = module
-        self._environment = environment if environment is not None else _little_of_ours()
+        self._environment = environment if environment is not None else little_of_ours()
         self._lock = Lock()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="bridge")
         self._process: subprocess.Popen[bytes] | None = None
+        self._end_process: Callable[[], int | None] = lambda: None
         self._answers: Queue[bytes] = Queue()
         self._last_lines: deque[str] = deque(maxlen=KEPT_LINES)
 
@@ -71,16 +79,28 @@ class Bridge:
                 self._start()
             return self._exchange(call, arguments, limit_s)
 
+    async def in_turn(self, ask: Callable[..., T], *arguments: Any) -> T:
+        """Make calls from an event loop, which goes on meanwhile.
+
+        They wait in a thread of this bridge, one after the other: in the loop's own threads a few slow calls
+        would hold up everybody else's. What is cancelled before its turn is not asked; what is being asked
+        goes on without us.
+
+        Args:
+            ask: Makes calls of this bridge.
+            arguments: Its arguments.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._thread, partial(ask, *arguments))
+
     def close(self) -> None:
         """End the other process, if it runs."""
         with self._lock:
             self._end()
 
     def _start(self) -> None:
-        self._answers = Queue()
-        self._last_lines.clear()
+        self._answers, self._last_lines = Queue(), deque(maxlen=KEPT_LINES)
         try:
-            self._process = subprocess.Popen(
+            process = subprocess.Popen(
                 [self._python, "-m", self._module],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -92,8 +112,11 @@ class Bridge:
                 f"The interpreter {self._python} cannot be started ({error.strerror}); make the environment "
                 "of requirements-azureml.txt, and name its python in the connection's extra `python`."
             ) from error
-        for pipe, take in ((self._process.stdout, self._answers.put), (self._process.stderr, self._said)):
+        # Whatever follows the process must not hold the bridge, or one that is forgotten would stay.
+        told = ((process.stdout, self._answers.put), (process.stderr, partial(_say, self._last_lines)))
+        for pipe, take in told:
             Thread(target=_follow, args=(pipe, take), daemon=True).start()
+        self._process, self._end_process = process, finalize(self, _ended, process)
         self._exchange(OPEN, {"registry": self._registry}, LIMIT_S)
 
     def _exchange(self, name: str, arguments: Mapping[str, Any], limit_s: float) -> Any:
@@ -128,26 +151,38 @@ class Bridge:
 
     def _end(self) -> int | None:
         """Let the process end, or kill it; gives its exit code."""
-        process, self._process = self._process, None
-        if process is None:
-            return None
-        assert process.stdin is not None
-        with suppress(BrokenPipeError):  # it has ended by itself
-            process.stdin.close()
-        try:
-            return process.wait(END_LIMIT_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            return process.wait()
-
-    def _said(self, text: bytes) -> None:
-        if said := text.decode(errors="replace").rstrip():
-            self._last_lines.append(said)
-            log.info("%s", said)
+        self._process = None
+        return self._end_process()
 
 
-def _little_of_ours() -> dict[str, str]:
+def _ended(process: subprocess.Popen[bytes]) -> int:
+    """The exit code of a process that is let end, or killed."""
+    assert process.stdin is not None
+    with suppress(BrokenPipeError):  # it has ended by itself
+        process.stdin.close()
+    try:
+        return process.wait(END_LIMIT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
+
+
+def _say(last_lines: deque[str], text: bytes) -> None:
+    if said := text.decode(errors="replace").rstrip():
+        last_lines.append(said)
+        log.info("%s", said)
+
+
+def little_of_ours(proxy: str = "") -> dict[str, str]:
+    """What the other process may see of our environment.
+
+    Args:
+        proxy: The way out, for it alone, instead of what our environment says.
+    """
     kept = {name: value for name, value in os.environ.items() if name.upper() in PASSED_ON}
+    if proxy:
+        kept = {name: value for name, value in kept.items() if not name.upper().endswith("_PROXY")}
+        kept["HTTPS_PROXY"] = proxy
     return {**kept, "PYTHONPATH": str(INCLUDE_DIR)}
 
 

@@ -87,6 +87,30 @@ class BridgedTrainingRuns:
         self._bridge.call("runs.set_status", run_id=run_id, status=status)
 
 
+class BridgedAsyncTrainingRuns:
+    """The runs of trainings behind a bridge, for an event loop; implements `AsyncTrainingRuns`."""
+
+    def __init__(self, bridge: Bridge) -> None:
+        """Use a bridge, which others may use, too; nothing is started yet."""
+        self._bridge = bridge
+        self._runs = BridgedTrainingRuns(bridge)
+
+    async def training_run(self, model_name: str, training_key: str, tags: Mapping[str, str]) -> TrainingRun:
+        """See `TrainingRuns.training_run`."""
+        return await self._bridge.in_turn(self._runs.training_run, model_name, training_key, tags)
+
+    async def log_points(self, run_id: str, points: Sequence[Point]) -> None:
+        """See `TrainingRuns.log_points`."""
+        await self._bridge.in_turn(self._runs.log_points, run_id, tuple(points))
+
+    async def set_status(self, run_id: str, status: RunStatus) -> None:
+        """See `TrainingRuns.set_status`."""
+        await self._bridge.in_turn(self._runs.set_status, run_id, status)
+
+    async def aclose(self) -> None:
+        """The bridge stays, for others."""
+
+
 class BridgedLogArchive:
     """Where raw logs are kept, behind a bridge; implements `LogArchive`."""
 

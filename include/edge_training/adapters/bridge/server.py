@@ -1,6 +1,7 @@
 """The other end of the bridge, run by the other interpreter as a module.
 
-It reads calls from standard input and answers on standard output, one line each, until its input ends.
+It reads calls from standard input and answers on standard output, one line each, until its input ends. Then
+nobody waits for an answer any more, and it ends, too, even within a call.
 Whatever libraries print goes to standard error, which the other side shows in the task's log.
 """
 
@@ -8,9 +9,12 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 import traceback
 from collections.abc import Callable, Mapping
-from typing import Any
+from queue import Queue
+from threading import Thread
+from typing import IO, Any, Final
 
 from edge_training.adapters.bridge.protocol import OPEN, line, message
 from edge_training.errors import EdgeError, StepCrashed
@@ -18,6 +22,8 @@ from edge_training.ports.model_registry import ModelRegistry
 from edge_training.ports.tracking import LogArchive, TrainingRuns
 from edge_training.ports.validations import ValidationArchive
 
+CALL_END_S: Final = 2.0
+"""How long a call may go on when nobody waits for it any more."""
 Ports = Mapping[str, object]
 """What a registry is to us: an object for each of `PORTS` that is asked for, by name."""
 
@@ -91,12 +97,23 @@ class Server:
 
 def serve(openers: Mapping[str, Callable[..., Ports]] = OPENERS) -> None:
     """Serve until the input ends."""
+    calls: Queue[bytes] = Queue()
     with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as answers:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
         server = Server(openers)
-        for text in sys.stdin.buffer:
+        Thread(target=_read, args=(sys.stdin.buffer, calls), daemon=True).start()
+        while text := calls.get():
             answers.write(server.answer(text))
             answers.flush()
+
+
+def _read(pipe: IO[bytes], calls: Queue[bytes]) -> None:
+    """Hand on each line, and an empty one at the end; then end a call that does not."""
+    for text in pipe:
+        calls.put(text)
+    calls.put(b"")
+    time.sleep(CALL_END_S)
+    os._exit(os.EX_OK)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ from airflow.sdk import Connection
 from tests.standins.certificates import certificates
 from tests.standins.troubled_proxy import troubled_proxy
 
-from edge_airflow.hooks.registries import ImageRegistryHook, ModelRegistryHook, server_of
+from edge_airflow.hooks.model_registries import server_of
+from edge_airflow.hooks.registries import ImageRegistryHook, ModelRegistryHook
 from edge_training.errors import BadRequest
 
 NOBODY = "http://127.0.0.1:9"

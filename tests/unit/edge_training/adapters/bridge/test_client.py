@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.unit.edge_training.adapters.bridge.conftest import LOOP
 
 from edge_training.adapters.bridge import client
 from edge_training.adapters.bridge.client import Bridge
@@ -19,33 +20,6 @@ from edge_training.errors import (
     ProtocolMismatch,
     StepCrashed,
 )
-
-OPENED = 'print(json.dumps({"version": 1, "value": None}), flush=True)'
-LOOP = f"""
-import json, os, sys, time
-sys.stdin.readline()
-{OPENED}
-for line in sys.stdin:
-    call = json.loads(line)
-"""
-
-
-@pytest.fixture
-def scripted(tmp_path):
-    """Make a bridge whose other process is a script of ours, whatever it is asked to run."""
-    made: list[Bridge] = []
-
-    def make(source: str) -> Bridge:
-        (tmp_path / "other.py").write_text(source)
-        python = tmp_path / "python"
-        python.write_text(f'#!/bin/sh\nexec {sys.executable} "{tmp_path / "other.py"}"\n')
-        python.chmod(0o755)
-        made.append(Bridge(python, {"kind": "mlflow", "password": "hunter2"}))
-        return made[-1]
-
-    yield make
-    for bridge in made:
-        bridge.close()
 
 
 def replying(answer: str) -> str:
@@ -139,13 +113,14 @@ def test_airflows_secrets_stay_here_and_ours_are_no_arguments(scripted, monkeypa
     assert "hunter2" not in str([*environment.values(), arguments])
 
 
-def test_the_process_ends_when_the_bridge_is_closed(scripted):
-    bridge = scripted(LOOP + "    print(json.dumps({'version': 1, 'value': os.getpid()}), flush=True)\n")
-    pid = bridge.call("find")
-    bridge.close()
-    with pytest.raises(ProcessLookupError):
-        os.kill(pid, 0)
-    bridge.close()
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "NO_PROXY"])
+def test_a_proxy_of_its_own_takes_the_place_of_our_environments(monkeypatch, name):
+    monkeypatch.setenv(name, "elsewhere")
+    assert client.little_of_ours()[name] == "elsewhere"
+    ways = {
+        key: value for key, value in client.little_of_ours("http://p:1").items() if "PROXY" in key.upper()
+    }
+    assert ways == {"HTTPS_PROXY": "http://p:1"}
 
 
 def test_a_fault_of_the_other_end_is_told_and_it_goes_on(tmp_path):

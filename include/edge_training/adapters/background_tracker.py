@@ -1,6 +1,7 @@
-"""Forwards a training's points and status to its run in MLflow, from an event loop and in the background.
+"""Forwards a training's points and status to its run in a model registry, from an event loop and in the
+background.
 
-What cannot be sent is kept, up to a bound, and sent when the server answers again. Nothing here fails or
+What cannot be sent is kept, up to a bound, and sent when the registry answers again. Nothing here fails or
 delays a training: the points are also in the training's metrics file, and `register` adds what is missing.
 """
 
@@ -10,19 +11,23 @@ import asyncio
 import logging
 import random
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 
 from edge_runner.frames import Point
-from edge_training.adapters.mlflow_api import POINTS_PER_BATCH, MlflowApi
-from edge_training.adapters.mlflow_runs import Candidate
 from edge_training.errors import (
     EdgeError,
     ModelRegistryRefused,
     ModelRegistryUnavailable,
     RequestRejected,
 )
-from edge_training.ports.tracking import LiveRun, RunStatus
+from edge_training.ports.tracking import (
+    POINTS_PER_BATCH,
+    AsyncTrainingRuns,
+    LiveRun,
+    RunStatus,
+    TrainingRun,
+)
 
 log = logging.getLogger(__name__)
 
@@ -31,32 +36,24 @@ KEPT_POINTS = 5000
 _FIRST_PAUSE_S = 1.0
 
 
-class MlflowTracker:
-    """An MLflow server; implements `RunTracker`."""
+class BackgroundTracker:
+    """Writes to a model registry that an event loop can ask; implements `RunTracker`."""
 
     def __init__(
         self,
-        url: str,
+        connect: Callable[[], AsyncTrainingRuns],
         *,
-        user: str | None = None,
-        password: str | None = None,
-        ca_file: str | None = None,
-        request_timeout_s: float = 30.0,
         interval_s: float = 3.0,
         longest_pause_s: float = 30.0,
     ) -> None:
-        """Remember the server; nothing is sent yet.
+        """Remember the registry; nothing is sent yet.
 
         Args:
-            url: `http://host:port` or `https://...`.
-            user: Login, if the server asks for one.
-            password: Its password.
-            ca_file: Certificates of a private authority to trust; None for those the machine trusts.
-            request_timeout_s: Longest silence of the server within one request.
+            connect: Gives the registry for the length of one watch.
             interval_s: Points that come within that time go in one request.
-            longest_pause_s: Between two tries while the server does not answer.
+            longest_pause_s: Between two tries while the registry does not answer.
         """
-        self._server = (url, user, password, ca_file, request_timeout_s)
+        self._connect = connect
         self._interval_s = interval_s
         self._longest_pause_s = longest_pause_s
 
@@ -69,8 +66,8 @@ class MlflowTracker:
         farewell_s: float = 5.0,
     ) -> AsyncIterator[LiveRun]:
         """See `RunTracker.run`."""
-        api = MlflowApi(*self._server)
-        sender = _Sender(api, model_name, training_key, tags or {})
+        registry = self._connect()
+        sender = _Sender(registry, model_name, training_key, tags or {})
         task = asyncio.create_task(sender.send_all(self._interval_s, self._longest_pause_s))
         try:
             yield sender
@@ -81,19 +78,21 @@ class MlflowTracker:
             finally:
                 task.cancel()
                 sender.say_what_is_left(*await asyncio.gather(task, return_exceptions=True))
-                await api.aclose()
+                await registry.aclose()
 
 
 class _Sender:
     """What is still to be sent to one run; implements `LiveRun`."""
 
-    def __init__(self, api: MlflowApi, model_name: str, training_key: str, tags: Mapping[str, str]) -> None:
-        self._api = api
+    def __init__(
+        self, registry: AsyncTrainingRuns, model_name: str, training_key: str, tags: Mapping[str, str]
+    ) -> None:
+        self._registry = registry
         self._training = (model_name, training_key, tags)
         self._kept: deque[Point] = deque(maxlen=KEPT_POINTS)
         self._batch: list[Point] = []
-        self._status: str = "RUNNING"
-        self._run: Candidate | None = None
+        self._status: RunStatus = "RUNNING"
+        self._run: TrainingRun | None = None
         self._written_status = ""
         self._refused_names: set[str] = set()
         self._wake, self._leaving = asyncio.Event(), asyncio.Event()
@@ -169,7 +168,7 @@ class _Sender:
     async def _send(self) -> None:
         """One batch of points; once none is left, the status."""
         if self._run is None:
-            self._run = await self._api.training_run(*self._training)
+            self._run = await self._registry.training_run(*self._training)
             self._written_status = self._run.status
         if self._run.is_registered:
             self._kept.clear()
@@ -181,27 +180,27 @@ class _Sender:
             await self._send_batch(self._run)
         if not self._kept and not self._batch and self._written_status != self._status:
             status = self._status
-            await self._api.set_status(self._run.run_id, status)
+            await self._registry.set_status(self._run.run_id, status)
             self._written_status = status
 
-    async def _send_batch(self, run: Candidate) -> None:
+    async def _send_batch(self, run: TrainingRun) -> None:
         """Send the batch; when it is refused, the run was deleted by hand, or a point is bad."""
         try:
-            await self._api.log_points(run.run_id, self._batch)
+            await self._registry.log_points(run.run_id, self._batch)
         except RequestRejected:
-            self._run = await self._api.training_run(*self._training)
+            self._run = await self._registry.training_run(*self._training)
             self._written_status = self._run.status
             if self._run.run_id != run.run_id:
                 return
             await self._send_all_but_refused(run, self._batch)
         self._batch = []
 
-    async def _send_all_but_refused(self, run: Candidate, points: Sequence[Point]) -> None:
+    async def _send_all_but_refused(self, run: TrainingRun, points: Sequence[Point]) -> None:
         """Find the points that are refused, by halves, and leave their metrics out from now on."""
         points = [point for point in points if point.name not in self._refused_names]
         try:
             if points:
-                await self._api.log_points(run.run_id, points)
+                await self._registry.log_points(run.run_id, points)
         except RequestRejected as error:
             if len(points) == 1:
                 self._refused_names.add(points[0].name)

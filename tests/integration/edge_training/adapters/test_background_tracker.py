@@ -12,10 +12,10 @@ from tests.mlflow_runs import SeenRun, runs_on
 from tests.standins.troubled_proxy import troubled_proxy
 
 from edge_runner.frames import Point
-from edge_training.adapters.mlflow_api import REQUESTS_AT_ONCE
+from edge_training.adapters.background_tracker import BackgroundTracker
+from edge_training.adapters.mlflow_api import REQUESTS_AT_ONCE, MlflowApi
 from edge_training.adapters.mlflow_registry import MlflowRegistry
 from edge_training.adapters.mlflow_session import MlflowSession
-from edge_training.adapters.mlflow_tracker import MlflowTracker
 from edge_training.bundle import Metric
 from edge_training.ports.model_registry import Registration
 
@@ -34,11 +34,11 @@ def points(count: int, first: int = 0) -> list[Point]:
     return [Point(step, "mae", float(step), 1_700_000_000_000 + step) for step in range(first, first + count)]
 
 
-def quick(url: str, **login: str) -> MlflowTracker:
-    return MlflowTracker(url, interval_s=0.0, longest_pause_s=1.0, **login)
+def quick(url: str, **login: str) -> BackgroundTracker:
+    return BackgroundTracker(lambda: MlflowApi(url, **login), interval_s=0.0, longest_pause_s=1.0)
 
 
-async def track(tracker: MlflowTracker, name: str, to_log: list[Point]) -> None:
+async def track(tracker: BackgroundTracker, name: str, to_log: list[Point]) -> None:
     """Hand points over and wait until all are sent."""
     async with tracker.run(name, KEY, farewell_s=FOREVER_S) as run:
         run.log(to_log)
