@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from mlflow.entities import Metric as MlflowMetric
     from mlflow.entities import Run
 
-POINTS_PER_BATCH = 800
-
 
 @dataclass(frozen=True)
 class TimedPoint:
@@ -66,13 +64,14 @@ def missing_points(
         yield TimedPoint(step, value, time_ms)
 
 
-def complete(client: MlflowClient, run: Run, metrics: Sequence[Metric]) -> None:
+def complete(client: MlflowClient, run: Run, metrics: Sequence[Metric], points_per_batch: int) -> None:
     """Write the points that a run lacks; the memory it takes is that of one curve.
 
     Args:
         client: MLflow's client.
         run: The run as it is.
         metrics: All points of all curves.
+        points_per_batch: How many the server takes in one request.
     """
     from mlflow.entities import Metric as MlflowMetric
 
@@ -81,7 +80,7 @@ def complete(client: MlflowClient, run: Run, metrics: Sequence[Metric]) -> None:
         known = _history(client, run_id, name) if name in run.data.metrics else ()
         for point in missing_points(curve, known, run.info.start_time):
             batch.append(MlflowMetric(name, point.value, point.time_ms, point.step))
-            if len(batch) == POINTS_PER_BATCH:
+            if len(batch) == points_per_batch:
                 client.log_batch(run_id, metrics=batch)
                 batch = []
     if batch:

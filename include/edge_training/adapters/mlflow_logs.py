@@ -10,9 +10,10 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from edge_training.adapters.mlflow_registry import artifact_sizes
+from edge_training.adapters.mlflow_files import RunFiles
+from edge_training.adapters.mlflow_refusals import unless_absent
 from edge_training.adapters.mlflow_runs import training_run
-from edge_training.adapters.mlflow_session import MlflowSession, unless_absent
+from edge_training.adapters.mlflow_session import MlflowSession
 from edge_training.errors import ModelRegistryUnavailable
 
 if TYPE_CHECKING:
@@ -36,31 +37,38 @@ class MlflowLogArchive:
         def attach(client: MlflowClient) -> str:
             run = training_run(client, model_name, training_key, {})
             tag = f"{DIGEST_TAG}/{log_file.name}"
-            return _attach(client, run.info.run_id, log_file, digest, tag, run.data.tags.get(tag))
+            run_files, kept_digest = self._session.dialect.files(client), run.data.tags.get(tag)
+            return _attach(client, run_files, run.info.run_id, log_file, digest, tag, kept_digest)
 
         return self._session.call(attach)
 
 
 def _attach(
-    client: MlflowClient, run_id: str, log_file: Path, digest: str, tag: str, kept_digest: str | None
+    client: MlflowClient,
+    run_files: RunFiles,
+    run_id: str,
+    log_file: Path,
+    digest: str,
+    tag: str,
+    kept_digest: str | None,
 ) -> str:
     if kept_digest is not None:
         size_bytes = log_file.stat().st_size
-        kept_bytes = dict(artifact_sizes(client, run_id, LOGS_PATH)).get(f"{LOGS_PATH}/{log_file.name}", 0)
+        kept_bytes = run_files.size_bytes(run_id, f"{LOGS_PATH}/{log_file.name}")
         if kept_bytes is not None and kept_bytes > size_bytes:
             return kept_digest
         if kept_digest == digest and kept_bytes in (size_bytes, None):
             return digest
         unless_absent(client.delete_tag, run_id, tag)
-    client.log_artifact(run_id, str(log_file), LOGS_PATH)
-    _read_back(client, run_id, log_file, digest)
+    run_files.put_file(run_id, log_file, LOGS_PATH)
+    _read_back(run_files, run_id, log_file, digest)
     client.set_tag(run_id, tag, digest)
     return digest
 
 
-def _read_back(client: MlflowClient, run_id: str, log_file: Path, digest: str) -> None:
+def _read_back(run_files: RunFiles, run_id: str, log_file: Path, digest: str) -> None:
     with tempfile.TemporaryDirectory(dir=log_file.parent, prefix=".read-back-") as directory:
-        copy = Path(client.download_artifacts(run_id, f"{LOGS_PATH}/{log_file.name}", directory))
+        copy = run_files.fetch(run_id, f"{LOGS_PATH}/{log_file.name}", Path(directory))
         if digest_of_file(copy) != digest:
             raise ModelRegistryUnavailable(
                 f"MLflow does not hold the bytes of {log_file.name} in run {run_id}; they are sent again."

@@ -10,36 +10,34 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from edge_runner.listing import LISTING_PATH, MODEL_NAME, ListedFile, bundle_digest, listing_of
+from edge_runner.listing import LISTING_PATH, MODEL_NAME, ListedFile, bundle_digest
 from edge_runner.protocol import canonical_json
 from edge_training import bundle as bundles
 from edge_training.adapters import mlflow_curves
-from edge_training.adapters.mlflow_limits import require_same_major, require_writable
-from edge_training.adapters.mlflow_runs import quoted, training_run
-from edge_training.adapters.mlflow_session import MlflowSession, unless_absent, unless_existing
+from edge_training.adapters.mlflow_dialect import MlflowDialect
+from edge_training.adapters.mlflow_files import RunFiles
+from edge_training.adapters.mlflow_refusals import unless_absent, unless_existing
+from edge_training.adapters.mlflow_runs import training_run
+from edge_training.adapters.mlflow_session import MlflowSession
+from edge_training.adapters.mlflow_versions import differing, get_model, get_version, set_tags
 from edge_training.errors import ExportRefused, ModelRegistryRefused, ModelRegistryUnavailable
 from edge_training.ports.model_registry import (
     BUNDLE_DIGEST_TAG,
-    CHAMPION_ALIAS,
     STATE_TAG,
     TRAINING_KEY_TAG,
     ModelVersion,
     Registration,
 )
-from edge_training.validation_files import MAX_SIZE_BYTES
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
-    from mlflow.entities.model_registry import ModelVersion as MlflowVersion
 
 PARAMS_PER_BATCH = 100
-VERSIONS_PER_PAGE = 1000
-_ABSENT = -1
 
 
 class MlflowRegistry:
@@ -48,52 +46,54 @@ class MlflowRegistry:
     def __init__(self, session: MlflowSession) -> None:
         """Use the server of a session; nothing is sent yet."""
         self._session = session
+        self._dialect = session.dialect
 
     def find(self, name: str, training_key: str) -> ModelVersion | None:
         """See `ModelRegistry.find`."""
-        versions = self._session.call(lambda client: _of_training(client, name, training_key))
+        versions = self._session.call(
+            lambda client: self._dialect.versions(client, name, {TRAINING_KEY_TAG: training_key})
+        )
         return next((version for version in versions if STATE_TAG in version.tags), None)
 
     def get(self, name: str, version: str) -> ModelVersion | None:
         """See `ModelRegistry.get`."""
-        return self._session.call(lambda client: _get_version(client, name, version))
+        return self._session.call(lambda client: get_version(client, name, version))
 
     def search(self, name: str = "", tags: Mapping[str, str] | None = None) -> list[ModelVersion]:
         """See `ModelRegistry.search`."""
-        return self._session.call(lambda client: _search(client, name, tags or {}))
+        return self._session.call(lambda client: self._dialect.versions(client, name, tags or {}))
 
     def register(self, registration: Registration) -> ModelVersion:
         """See `ModelRegistry.register`."""
         files = bundles.read_listing(registration.bundle)
-        require_writable(registration)
-        self._session.call(lambda client: require_same_major(client, self._session.url))
+        self._session.call(lambda client: self._dialect.require_writable(client, registration))
         return self._session.call(
-            lambda client: _Registering(client, registration, files, self._session.url).run()
+            lambda client: _Registering(client, registration, files, self._dialect).run()
         )
 
     def set_tags(self, version: ModelVersion, tags: Mapping[str, str]) -> ModelVersion:
         """See `ModelRegistry.set_tags`."""
-        return self._session.call(lambda client: _set_tags(client, version, tags))
+        return self._session.call(lambda client: set_tags(client, version, tags))
 
     def champion(self, name: str) -> ModelVersion | None:
         """See `ModelRegistry.champion`."""
-        return self._session.call(lambda client: _get_champion(client, name))
+        return self._session.call(lambda client: self._dialect.champion(client, name))
 
     def promote(self, version: ModelVersion) -> None:
         """See `ModelRegistry.promote`."""
-        self._session.call(
-            lambda client: client.set_registered_model_alias(version.name, CHAMPION_ALIAS, version.version)
-        )
+        self._session.call(lambda client: self._dialect.promote(client, version))
 
     def attached(self, version: ModelVersion, path: str) -> bytes | None:
         """See `ModelRegistry.attached`."""
-        return self._session.call(lambda client: read_artifact(client, version.run_id, path))
+        return self._session.call(lambda client: self._dialect.files(client).read(version.run_id, path))
 
     def fetch(self, version: ModelVersion, store: Path) -> Path:
         """See `ModelRegistry.fetch`."""
         store.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=store, prefix=".fetch-") as directory:
-            files = self._session.call(lambda client: _download(client, version, Path(directory), store))
+            files = self._session.call(
+                lambda client: _download(self._dialect.files(client), version, Path(directory), store)
+            )
             try:
                 return bundles.pack(Path(directory), files, store)
             except ExportRefused as error:
@@ -104,10 +104,15 @@ class _Registering:
     """One registration on its way, from whatever an earlier try left to a finished version."""
 
     def __init__(
-        self, client: MlflowClient, registration: Registration, files: Sequence[ListedFile], url: str
+        self,
+        client: MlflowClient,
+        registration: Registration,
+        files: Sequence[ListedFile],
+        dialect: MlflowDialect,
     ) -> None:
         self._client = client
-        self._url = url
+        self._dialect = dialect
+        self._run_files = dialect.files(client)
         self._registration = registration
         self._files = files
         self._tags = {
@@ -121,9 +126,8 @@ class _Registering:
         version = self._elect()
         if version is None:
             self._ensure_model()
-            run = training_run(
-                self._client, self._registration.name, self._registration.training_key, self._tags
-            )
+            name, training_key = self._registration.name, self._registration.training_key
+            run = training_run(self._client, name, training_key, self._dialect.run_tags(self._tags))
             tags = self._fill_run(run.info.run_id)
             self._create_version(run, tags)
             version = self._elect()
@@ -136,17 +140,18 @@ class _Registering:
         if STATE_TAG in version.tags:
             unless_absent(self._client.delete_model_version_tag, version.name, version.version, STATE_TAG)
         tags = self._fill_run(version.run_id)
-        written = _set_tags(self._client, version, _differing(version, tags))
-        if wrong := sorted(_differing(written, tags)):
+        written = set_tags(self._client, version, differing(version, tags))
+        if wrong := sorted(differing(written, tags)):
             raise ModelRegistryUnavailable(
                 f"{version.name} version {version.version} has other values of {', '.join(wrong)} "
                 "than written; they are written again."
             )
-        return _set_tags(self._client, version, {STATE_TAG: self._registration.state})
+        return set_tags(self._client, version, {STATE_TAG: self._registration.state})
 
     def _elect(self) -> ModelVersion | None:
         """The one version that stays; others are left by writers that raced and are deleted."""
-        versions = _of_training(self._client, self._registration.name, self._registration.training_key)
+        wanted = {TRAINING_KEY_TAG: self._registration.training_key}
+        versions = self._dialect.versions(self._client, self._registration.name, wanted)
         versions.sort(key=lambda version: (STATE_TAG not in version.tags, int(version.version)))
         for loser in versions[1:]:
             unless_absent(self._client.delete_model_version, loser.name, loser.version)
@@ -156,7 +161,7 @@ class _Registering:
 
     def _ensure_model(self) -> None:
         name = self._registration.name
-        if _get_model(self._client, name) is None:
+        if get_model(self._client, name) is None:
             unless_existing(self._client.create_registered_model, name)
 
     def _fill_run(self, run_id: str) -> dict[str, str]:
@@ -170,7 +175,7 @@ class _Registering:
             tags = {**self._tags, BUNDLE_DIGEST_TAG: run.data.tags[BUNDLE_DIGEST_TAG]}
             if run.data.tags[STATE_TAG] != self._registration.state:
                 self._upload(run_id, with_bundle=False)
-                self._tag_run(run_id, {**tags, STATE_TAG: self._registration.state})
+                self._tag_run(run_id, {**self._dialect.run_tags(tags), STATE_TAG: self._registration.state})
             return tags
         self._log_numbers(run)
         self._upload(run_id, with_bundle=True)
@@ -189,8 +194,9 @@ class _Registering:
             if name not in written
         ]
         own = {name: value for name, value in self._registration.run_tags.items() if name != STATE_TAG}
-        self._tag_run(run.info.run_id, own | self._tags)
-        mlflow_curves.complete(self._client, run, self._registration.metrics)
+        self._tag_run(run.info.run_id, {**own, **self._dialect.run_tags(self._tags)})
+        per_batch = self._dialect.points_per_batch
+        mlflow_curves.complete(self._client, run, self._registration.metrics, per_batch)
         for start in range(0, len(params), PARAMS_PER_BATCH):
             self._client.log_batch(run.info.run_id, params=params[start : start + PARAMS_PER_BATCH])
 
@@ -200,7 +206,7 @@ class _Registering:
         self._client.log_batch(run_id, tags=[RunTag(*tag) for tag in tags.items()])
 
     def _upload(self, run_id: str, *, with_bundle: bool) -> None:
-        """Send what is attached, and the bundle's files, and hold the sizes on the server against ours."""
+        """Send what is attached, and the bundle's files."""
         bundle, attachments = self._registration.bundle, self._registration.attachments
         others = {**attachments, LISTING_PATH: canonical_json(self._files)} if with_bundle else attachments
         with tempfile.TemporaryDirectory(dir=bundle.parent, prefix=".upload-") as directory:
@@ -210,14 +216,7 @@ class _Registering:
                 target = Path(directory) / path
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(content)
-            self._client.log_artifacts(run_id, directory)
-        sizes = dict(artifact_sizes(self._client, run_id))
-        for file in (*(self._files if with_bundle else ()), *listing_of(attachments)):
-            if sizes.get(file["path"], _ABSENT) not in (file["size"], None):
-                raise ModelRegistryUnavailable(
-                    f"MLflow does not have all {file['size']} bytes of {file['path']} in run {run_id}; "
-                    "they are sent again."
-                )
+            self._run_files.put(run_id, Path(directory))
 
     def _create_version(self, run: Run, tags: Mapping[str, str]) -> None:
         self._client.create_model_version(
@@ -232,101 +231,14 @@ class _Registering:
     def _description(self, run: Run) -> str:
         """What people read of the version, with a link to its card."""
         told, card = self._registration.description, self._registration.card
-        return f"{told} [Model card]({artifact_url(self._url, run, card)})".strip() if card else told
+        return f"{told} {self._run_files.link('Model card', run, card)}".strip() if card else told
 
 
-def _differing(version: ModelVersion, tags: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in tags.items() if version.tags.get(name) != value}
-
-
-def _of_training(client: MlflowClient, name: str, training_key: str) -> list[ModelVersion]:
-    return _search(client, name, {TRAINING_KEY_TAG: training_key})
-
-
-def _search(client: MlflowClient, name: str, tags: Mapping[str, str]) -> list[ModelVersion]:
-    terms = [f"name = {quoted(name)}"] if name else []
-    terms += [f"tags.`{tag}` = {quoted(value)}" for tag, value in tags.items()]
-    query, found, token = " and ".join(terms), [], None
-    while True:
-        page = client.search_model_versions(query, VERSIONS_PER_PAGE, page_token=token)
-        found += [_version(one) for one in page]
-        token = page.token
-        if not token:
-            return sorted(found, key=lambda version: (version.name, int(version.version)))
-
-
-def _get_version(client: MlflowClient, name: str, version: str) -> ModelVersion | None:
-    found = unless_absent(client.get_model_version, name, version)
-    return None if found is None else _version(found)
-
-
-def _get_model(client: MlflowClient, name: str) -> Any:
-    return unless_absent(client.get_registered_model, name)
-
-
-def _get_champion(client: MlflowClient, name: str) -> ModelVersion | None:
-    model = _get_model(client, name)
-    version = None if model is None else model.aliases.get(CHAMPION_ALIAS)
-    return None if version is None else _get_version(client, name, str(version))
-
-
-def _set_tags(client: MlflowClient, version: ModelVersion, tags: Mapping[str, str]) -> ModelVersion:
-    for name, value in tags.items():
-        client.set_model_version_tag(version.name, version.version, name, value)
-    return _version(client.get_model_version(version.name, version.version))
-
-
-def _version(found: MlflowVersion) -> ModelVersion:
-    return ModelVersion(
-        found.name,
-        str(found.version),
-        dict(found.tags),
-        str(found.run_id),
-        str(found.source),
-        str(found.description or ""),
-    )
-
-
-def artifact_sizes(
-    client: MlflowClient, run_id: str, directory: str | None = None
-) -> Iterator[tuple[str, int | None]]:
-    """Size by path of a run's files; None where the server does not tell, as for empty files."""
-    for entry in client.list_artifacts(run_id, directory):
-        if entry.is_dir:
-            yield from artifact_sizes(client, run_id, entry.path)
-        else:
-            yield entry.path, entry.file_size
-
-
-def artifact_url(url: str, run: Run, path: str) -> str:
-    """Where people find a file of a run on the server with this address."""
-    return f"{url}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}/artifacts/{path}"
-
-
-def read_artifact(client: MlflowClient, run_id: str, path: str) -> bytes | None:
-    """A small file of a run; None when there is none, or no such run.
-
-    Raises:
-        ModelRegistryRefused: It is larger than any of ours.
-    """
-    listed = unless_absent(client.list_artifacts, run_id, str(PurePosixPath(path).parent))
-    found = [entry for entry in listed or () if entry.path == path]
-    if not found:
-        return None
-    if (found[0].file_size or 0) > MAX_SIZE_BYTES:
-        raise ModelRegistryRefused(
-            f"The artifact {path} of run {run_id} in MLflow has {found[0].file_size} bytes, at most "
-            f"{MAX_SIZE_BYTES} are read; remove what has replaced it."
-        )
-    with tempfile.TemporaryDirectory(prefix="edge-artifact-") as directory:
-        return Path(client.download_artifacts(run_id, path, directory)).read_bytes()
-
-
-def _download(client: MlflowClient, version: ModelVersion, directory: Path, store: Path) -> list[ListedFile]:
+def _download(run_files: RunFiles, version: ModelVersion, directory: Path, store: Path) -> list[ListedFile]:
     """Bring the version's files into a directory, unless the store has its bundle; gives the listing."""
-    listing_file = client.download_artifacts(version.run_id, LISTING_PATH, str(directory))
+    listing_file = run_files.fetch(version.run_id, LISTING_PATH, directory)
     try:
-        files = bundles.check_listing(json.loads(Path(listing_file).read_bytes()), ("**",))
+        files = bundles.check_listing(json.loads(listing_file.read_bytes()), ("**",))
     except (ValueError, ExportRefused) as error:
         raise _changed(version) from error
     digest = bundle_digest(files)
@@ -334,9 +246,7 @@ def _download(client: MlflowClient, version: ModelVersion, directory: Path, stor
         raise _changed(version)
     if not bundles.is_intact(bundles.bundle_path(store, digest), files):
         for file in files:
-            target = directory / file["path"]
-            target.parent.mkdir(parents=True, exist_ok=True)
-            Path(client.download_artifacts(version.run_id, file["path"], str(target.parent))).replace(target)
+            run_files.fetch(version.run_id, file["path"], directory)
     return files
 
 

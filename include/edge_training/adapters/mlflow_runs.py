@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from edge_training.adapters.mlflow_session import unless_existing, unless_written
+from edge_training.adapters.mlflow_refusals import unless_existing, unless_written
 from edge_training.errors import ModelRegistryRefused, ModelRegistryUnavailable
 from edge_training.ports.model_registry import STATE_TAG, TRAINING_KEY_TAG
 

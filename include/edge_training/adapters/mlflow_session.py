@@ -12,10 +12,12 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
+from edge_training.adapters.mlflow_dialect import MlflowDialect
+from edge_training.adapters.mlflow_refusals import CLASH
 from edge_training.errors import (
     EdgeError,
     ModelRegistryRefused,
@@ -33,8 +35,6 @@ log = logging.getLogger(__name__)
 _TURN = threading.RLock()
 _LONGEST_PAUSE_S = 8.0
 _REASON_LENGTH = 300
-_CLASH = "BAD_REQUEST"
-"""MLflow's word when its database refuses a statement, as when two writers insert the same row."""
 
 
 class MlflowSession:
@@ -77,6 +77,11 @@ class MlflowSession:
         }
 
     @property
+    def dialect(self) -> MlflowDialect:
+        """How the server does what others of its protocol do in another way."""
+        return MlflowDialect(self.url)
+
+    @property
     def url(self) -> str:
         """Where the server is, without a slash at its end."""
         return self._url.rstrip("/")
@@ -101,27 +106,35 @@ class MlflowSession:
 
     def _call_once(self, action: Callable[[MlflowClient], T]) -> T:
         with _environment(self._environment):
-            from mlflow import MlflowClient
-            from mlflow.exceptions import MlflowException
-            from requests.exceptions import RequestException
-
             try:
-                return action(MlflowClient(tracking_uri=self._url, registry_uri=self._url))
-            except (MlflowException, RequestException) as error:
+                return action(self._client())
+            except self._faults() as error:
                 raise self._named(error) from error
+
+    def _client(self) -> MlflowClient:
+        from mlflow import MlflowClient
+
+        return MlflowClient(tracking_uri=self._url, registry_uri=self._url)
+
+    def _faults(self) -> tuple[type[Exception], ...]:
+        """What its client raises of the server, the network or us."""
+        from mlflow.exceptions import MlflowException
+        from requests.exceptions import RequestException
+
+        return (MlflowException, RequestException)
 
     def _named(self, error: BaseException) -> EdgeError:
         from requests.exceptions import SSLError
 
         if any(isinstance(cause, SSLError) for cause in causes(error)):
             return untrusted(self._url)
-        if getattr(error, "error_code", "") == _CLASH:
+        if getattr(error, "error_code", "") == CLASH:
             return ModelRegistryUnavailable(
-                f"The database of {self._url} refuses what two writers want at once ({_reason(error)}); "
+                f"The database of {self._url} refuses what two writers want at once ({reason(error)}); "
                 "it is tried again."
             )
-        status = _status(error)
-        found = bad_answer(self._url, self._user, status, _reason(error))
+        status = status_of(error)
+        found = bad_answer(self._url, self._user, status, reason(error))
         is_read = status in (400, 404) and hasattr(error, "error_code")
         return RequestRejected(str(found)) if is_read else found
 
@@ -158,33 +171,7 @@ def bad_answer(url: str, user: str | None, status: int | None, reason: str) -> E
     )
 
 
-def unless_absent(call: Callable[..., T], *arguments: str) -> T | None:
-    """What a call gives, or None when there is no such thing."""
-    return _unless(("RESOURCE_DOES_NOT_EXIST",), call, *arguments)
-
-
-def unless_existing(call: Callable[..., T], *arguments: str) -> T | None:
-    """What a call makes, or None when somebody made it before."""
-    return _unless(("RESOURCE_ALREADY_EXISTS",), call, *arguments)
-
-
-def unless_written(call: Callable[..., T], *arguments: Any) -> T | None:
-    """What a call gives, or None when what it writes once has another value, or gets one at this moment."""
-    return _unless(("INVALID_PARAMETER_VALUE", _CLASH), call, *arguments)
-
-
-def _unless(error_codes: Collection[str], call: Callable[..., T], *arguments: Any) -> T | None:
-    from mlflow.exceptions import MlflowException
-
-    try:
-        return call(*arguments)
-    except MlflowException as error:
-        if error.error_code not in error_codes:
-            raise
-    return None
-
-
-def _status(error: BaseException) -> int | None:
+def status_of(error: BaseException) -> int | None:
     """The HTTP status an error stands for; None when no answer came."""
     from mlflow.exceptions import ERROR_CODE_TO_HTTP_STATUS, MlflowException
     from requests.exceptions import HTTPError, RequestException
@@ -206,7 +193,7 @@ def causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _reason(error: BaseException) -> str:
+def reason(error: BaseException) -> str:
     """The innermost cause, where MLflow's own message repeats the whole chain."""
     *_, first = causes(error)
     return f"{type(first).__name__}: {' '.join(str(first).split())[:_REASON_LENGTH]}"

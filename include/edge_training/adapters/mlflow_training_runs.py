@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from edge_runner.frames import Point
@@ -29,7 +30,10 @@ class MlflowTrainingRuns:
 
     def log_points(self, run_id: str, points: Sequence[Point]) -> None:
         """See `TrainingRuns.log_points`."""
-        self._session.call(lambda client: _log(client, run_id, points))
+        most = self._session.dialect.points_per_batch
+        for start in range(0, len(points), most):
+            batch = points[start : start + most]
+            self._session.call(partial(_log, run_id=run_id, points=batch))
 
     def set_status(self, run_id: str, status: RunStatus) -> None:
         """See `TrainingRuns.set_status`."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from edge_runner.listing import ListedFile, listing_of
 from edge_runner.protocol import canonical_json
-from edge_training.adapters.mlflow_registry import artifact_url, read_artifact
+from edge_training.adapters.mlflow_files import RunFiles
 from edge_training.adapters.mlflow_runs import RunIdentity, one_run
 from edge_training.adapters.mlflow_session import MlflowSession
 from edge_training.errors import ModelRegistryRefused, ModelRegistryUnavailable
@@ -43,13 +43,14 @@ class MlflowValidationArchive:
 
     def keep(self, validation: Validation) -> KeptValidation:
         """See `ValidationArchive.keep`."""
-        run, files = self._session.call(lambda client: _keep(client, validation))
-        return KeptValidation(run.info.run_id, artifact_url(self._session.url, run, PAGE_PATH), files)
+        return self._session.call(
+            lambda client: _keep(client, self._session.dialect.files(client), validation)
+        )
 
     def fetch(self, run_id: str, files: Sequence[ListedFile]) -> dict[str, bytes]:
         """See `ValidationArchive.fetch`."""
         names = [file["path"] for file in files]
-        found = self._session.call(lambda client: _read(client, run_id, names))
+        found = self._session.call(lambda client: _read(self._session.dialect.files(client), run_id, names))
         if listing_of(found) != list(files):
             raise ModelRegistryRefused(
                 f"MLflow no longer has the files of the validation {run_id} as they were kept; delete that "
@@ -58,23 +59,24 @@ class MlflowValidationArchive:
         return found
 
 
-def _keep(client: MlflowClient, validation: Validation) -> tuple[Run, list[ListedFile]]:
+def _keep(client: MlflowClient, run_files: RunFiles, validation: Validation) -> KeptValidation:
     tags = {**validation.tags, "partition": validation.partition, KIND_TAG: KIND}
     identity = RunIdentity(JOB_TAG, validation.job_name, f"validate {validation.partition}")
     run = one_run(client, validation.model_name, identity, tags)
+    page = run_files.page(run, PAGE_PATH)
     if STATE_TAG in run.data.tags:
-        return run, json.loads(run.data.tags[LISTING_TAG])
-    _write(client, run, validation)
+        return KeptValidation(run.info.run_id, page, json.loads(run.data.tags[LISTING_TAG]))
+    _write(client, run_files, run, validation)
     files = listing_of(validation.files)
-    if listing_of(_read(client, run.info.run_id, list(validation.files))) != files:
+    if listing_of(_read(run_files, run.info.run_id, list(validation.files))) != files:
         raise ModelRegistryUnavailable(
             f"MLflow does not hold the bytes of the validation {run.info.run_id}; they are sent again."
         )
     _finish(client, run, "FINISHED" if validation.passed else "FAILED", files)
-    return run, files
+    return KeptValidation(run.info.run_id, page, files)
 
 
-def _write(client: MlflowClient, run: Run, validation: Validation) -> None:
+def _write(client: MlflowClient, run_files: RunFiles, run: Run, validation: Validation) -> None:
     from mlflow.entities import Metric
 
     # The run's own time: a point that is written again is the same point.
@@ -84,7 +86,7 @@ def _write(client: MlflowClient, run: Run, validation: Validation) -> None:
     with tempfile.TemporaryDirectory(prefix="edge-validation-") as directory:
         for name, content in validation.files.items():
             (Path(directory) / name).write_bytes(content)
-        client.log_artifacts(run.info.run_id, directory, FILES_PATH)
+        run_files.put(run.info.run_id, Path(directory), FILES_PATH)
 
 
 def _finish(client: MlflowClient, run: Run, status: str, files: Sequence[ListedFile]) -> None:
@@ -95,10 +97,10 @@ def _finish(client: MlflowClient, run: Run, status: str, files: Sequence[ListedF
     client.log_batch(run.info.run_id, tags=[RunTag(LISTING_TAG, listing), RunTag(STATE_TAG, STATE_KEPT)])
 
 
-def _read(client: MlflowClient, run_id: str, names: Sequence[str]) -> dict[str, bytes]:
+def _read(run_files: RunFiles, run_id: str, names: Sequence[str]) -> dict[str, bytes]:
     """Those of the files that a run has, by name."""
     return {
         name: content
         for name in names
-        if (content := read_artifact(client, run_id, f"{FILES_PATH}/{name}")) is not None
+        if (content := run_files.read(run_id, f"{FILES_PATH}/{name}")) is not None
     }
