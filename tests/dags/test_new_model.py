@@ -44,4 +44,6 @@ def test_every_task_trains_and_ships_the_new_model(bag, copied):
 def test_its_images_start_its_own_deployment(bag):
     (outlet,) = bag.dags["train_taxi_fare"].task_dict["push_image"].outlets
     assert outlet.name == "taxi_fare_image"
-    assert bag.dags["deploy_taxi_fare"].timetable.asset_condition.name == "taxi_fare_image"
+    deployment = bag.dags["deploy_taxi_fare"]
+    assert deployment.timetable.asset_condition.name == "taxi_fare_image"
+    assert deployment.task_dict["decide_rollout"].model_name == "taxi_fare"

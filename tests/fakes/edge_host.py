@@ -378,30 +378,3 @@ def refusal(kind: str, message: str, details: dict[str, object] | None = None) -
     return protocol.canonical_json(
         protocol.refused("scripted", protocol.StepError(kind, message, details or {}))
     )
-
-
-class Crash(Exception):
-    """The worker is gone."""
-
-
-class CrashingHost:
-    """A worker's view of a host that ends with the worker, before call number `calls` + 1.
-
-    Attributes:
-        calls_left: How many calls still get through.
-    """
-
-    def __init__(self, host: InMemoryEdgeHost, calls: int) -> None:
-        self._host = host
-        self.calls_left = calls
-
-    def __getattr__(self, name: str):
-        method = getattr(self._host, name)
-
-        def counted(*args: object, **kwargs: object):
-            if self.calls_left == 0:
-                raise Crash
-            self.calls_left -= 1
-            return method(*args, **kwargs)
-
-        return counted

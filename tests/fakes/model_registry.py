@@ -99,6 +99,10 @@ class InMemoryModelRegistry:
         """See `ModelRegistry.promote`."""
         self._champions[version.name] = version.version
 
+    def delete(self, version: ModelVersion) -> None:
+        """What somebody does on the registry's own pages."""
+        del self._versions[version.name, version.version]
+
     def attached(self, version: ModelVersion, path: str) -> bytes | None:
         """See `ModelRegistry.attached`."""
         return self.registrations[version.name, version.version].attachments.get(path)

@@ -96,11 +96,18 @@ def _hardware(told: Mapping[str, Any]) -> str:
 
 def _periods(told: Any) -> str:
     found = deployments.periods({deployments.DEPLOYMENTS_TAG: json.dumps(told)})
-    return "; ".join(
-        f"{one.place.service} on port {one.place.host_port} of {one.place.site}, "
-        + (f"{one.since} to {one.until}" if one.until else f"since {one.since}")
-        for one in found
-    )
+    return "; ".join(_period(one) for one in found)
+
+
+def _period(period: deployments.Period) -> str:
+    place = period.place
+    time = f"{period.since} to {period.until}" if period.until else f"since {period.since}"
+    said = [f"{place.service} on port {place.host_port} of {place.site}", time]
+    if period.began.is_rollback:
+        said.append(f"put back by {period.began.by_whom}")
+    if period.ended.is_rollback:
+        said.append(f"given up for version {period.ended.version} by {period.ended.by_whom}")
+    return ", ".join(said)
 
 
 LINKS: Final[Mapping[str, Sequence[Field]]] = {

@@ -1,60 +1,22 @@
-"""deploy: decide, roll out, check health, promote, or keep what served before."""
+"""roll_out: prove the new image beside the old service, swap them, check health; or keep the old one."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from dataclasses import replace
-from datetime import datetime
-from typing import Literal, cast, get_args
 
-from edge_training import deployments
-from edge_training.errors import BadRequest, EdgeError, JobInterrupted, ModelRegistryRefused, RolloutFailed
-from edge_training.identity import candidate_name, labels, previous_name, service_name
+from edge_training.errors import BadRequest, EdgeError, ImageMissing, JobInterrupted, RolloutFailed
+from edge_training.identity import candidate_name, label, labels, previous_name, service_name
 from edge_training.outcomes import last_lines
 from edge_training.ports.edge_host import ContainerState, EdgeHost, RegistryLogin, ServiceSpec
-from edge_training.ports.model_registry import STATE_REGISTERED, STATE_TAG, ModelRegistry, ModelVersion
 from edge_training.stages.verify import SERVER_PORT
 
-Policy = Literal["newer", "always", "never"]
 HEALTH_PATH = "/ping"
 HEALTH_LIMIT_S = 120
 HEALTH_PAUSE_S = 0.5
 STOP_GRACE_S = 10
 OK = 200
-
-
-def policy_of(requested: str, is_backfill: bool) -> Policy:
-    """What a run's `deploy` parameter means: by itself, a backfill deploys nothing, any other run what is
-    newer.
-
-    Raises:
-        BadRequest: There is no such policy.
-    """
-    if requested == "auto":
-        return "never" if is_backfill else "newer"
-    for policy in get_args(Policy):
-        if policy == requested:
-            return cast("Policy", policy)
-    raise BadRequest(f"deploy={requested!r} is no policy; use auto, {', '.join(get_args(Policy))}.")
-
-
-def reason_to_skip(policy: str, partition: str, champion: ModelVersion | None) -> str | None:
-    """Why a version is not rolled out, or None when it is.
-
-    Args:
-        policy: `newer`, `always` or `never`.
-        partition: The version's partition.
-        champion: What serves now.
-    """
-    if policy == "never":
-        return "The training run asked for no deployment; train with deploy=newer or deploy=always."
-    if policy == "newer" and champion is not None and partition < champion.tags.get("partition", ""):
-        return (
-            f"The champion, version {champion.version}, was trained for the newer partition "
-            f"{champion.tags['partition']}; train with deploy=always to go back."
-        )
-    return None
 
 
 def service(model_name: str, version: str, image: str, host_port: int) -> ServiceSpec:
@@ -69,28 +31,80 @@ def service(model_name: str, version: str, image: str, host_port: int) -> Servic
 
 
 async def roll_out(
-    host: EdgeHost, spec: ServiceSpec, login: RegistryLogin | None, health_limit_s: float = HEALTH_LIMIT_S
+    host: EdgeHost,
+    spec: ServiceSpec,
+    login: RegistryLogin | None,
+    health_limit_s: float = HEALTH_LIMIT_S,
+    trained_by: str = "",
 ) -> bool:
     """Let the service run this image; what served before serves on if it does not get healthy.
 
     The new image first proves itself beside the old service, on a port of its own. Only then the two are
     swapped. Every step can be repeated after a crash; what a crash left aside serves again first.
 
+    Args:
+        host: The site.
+        spec: The service.
+        login: Who pulls its image.
+        health_limit_s: How long it may take to answer, in seconds.
+        trained_by: The run that can make the image again.
+
     Returns:
         Whether anything was changed.
 
     Raises:
+        ImageMissing: Neither the site nor the registry has the image; nothing is changed.
         RolloutFailed: The new service did not get healthy.
     """
     if await serves(host, spec):
         await clean_up(host, spec)
         return False
     await restore(host, spec)
-    await host.ensure_image(spec.image, login)
+    await fetch_image(host, spec, login, trained_by)
     await prove_candidate(host, spec, health_limit_s)
     await swap(host, spec, health_limit_s)
     await clean_up(host, spec)
     return True
+
+
+async def require_serving(host: EdgeHost, spec: ServiceSpec, expected: str) -> None:
+    """Make sure that a step back begins where whoever asked for it thinks.
+
+    Args:
+        host: The site.
+        spec: The service as it is to be.
+        expected: The image that should serve until then; empty when it does not matter.
+
+    Raises:
+        BadRequest: The site serves a version that never became the champion.
+    """
+    current = await host.inspect(spec.name)
+    if not expected or current is None or current.image in (expected, spec.image):
+        return
+    version = label(current.labels, "version")
+    raise BadRequest(
+        f"{spec.name} serves version {version}, which is not the champion: its deployment has stopped "
+        f"half-way; clear promote_champion in that run, or name the version that is to serve."
+    )
+
+
+async def fetch_image(
+    host: EdgeHost, spec: ServiceSpec, login: RegistryLogin | None, trained_by: str
+) -> None:
+    """Pull the image unless the site has it.
+
+    Raises:
+        ImageMissing: The registry does not have it either, with the way to make it again.
+    """
+    try:
+        await host.ensure_image(spec.image, login)
+    except ImageMissing as error:
+        if not trained_by:
+            raise
+        raise ImageMissing(
+            f"{str(error).rstrip('.')}; if the registry has lost it, clear build_image and what follows in "
+            f"{trained_by}, which makes it again, or deploy another version."
+        ) from error
 
 
 async def serves(host: EdgeHost, spec: ServiceSpec) -> bool:
@@ -152,41 +166,6 @@ async def swap(host: EdgeHost, spec: ServiceSpec, health_limit_s: float) -> None
         await host.remove(spec.name)
         await restore(host, spec)
         raise
-
-
-def promote(
-    registry: ModelRegistry, model_name: str, version: str, place: deployments.Place, now: datetime
-) -> None:
-    """Make the version that serves the champion, and write to both versions where they serve since when, or
-    until when. That is written first: whoever serves is decided by the roll-out, and a crash before the end
-    is repaired by the next try.
-
-    Args:
-        registry: Where the versions are.
-        model_name: The model's name.
-        version: Its version.
-        place: Where it serves.
-        now: The time.
-
-    Raises:
-        ModelRegistryRefused: The registry no longer has the version, or it was rejected.
-    """
-    found = registry.get(model_name, version)
-    if found is None:
-        raise ModelRegistryRefused(
-            f"The model registry has no version {version} of {model_name} any more; train the partition "
-            "again."
-        )
-    if found.tags.get(STATE_TAG) != STATE_REGISTERED:
-        raise ModelRegistryRefused(
-            f"Version {version} of {model_name} is {found.tags.get(STATE_TAG, 'unfinished')} and may not be "
-            "the champion; deploy another one, or train the partition again with gates that it passes."
-        )
-    before = registry.champion(model_name)
-    if before is not None and before.version != version:
-        registry.set_tags(before, deployments.ended(before.tags, now))
-    registry.set_tags(found, deployments.begun(found.tags, place, now))
-    registry.promote(found)
 
 
 async def clean_up(host: EdgeHost, spec: ServiceSpec) -> None:

@@ -1,9 +1,12 @@
-"""decide_rollout, roll_out, promote_champion: the deploy DAG follows the image Asset of a training."""
+"""decide_rollout, roll_out, promote_champion: the deploy DAG follows the image Asset of a training, or what
+somebody asks for.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -16,9 +19,11 @@ from edge_airflow.hooks.registries import ImageRegistryHook, ModelRegistryHook
 from edge_airflow.hooks.site import SiteHook
 from edge_airflow.operators.defaults import DEFAULT_MODEL_REGISTRY, DEFAULT_REGISTRY, DEFAULT_SITE
 from edge_airflow.operators.documented import DocumentedOperator
-from edge_training.deployments import Place
+from edge_training.deployments import Place, Request
 from edge_training.errors import BadRequest
-from edge_training.stages import rollout
+from edge_training.stages import decide, rollout
+from edge_training.stages.decide import Decision
+from edge_training.stages.promote import promote
 
 HIGHEST_PORT = 65535
 EVENT_FIELDS = {"model_name", "model_version", "image", "partition", "deploy"}
@@ -26,45 +31,75 @@ EVENT_FIELDS = {"model_name", "model_version", "image", "partition", "deploy"}
 
 
 class DecideRolloutOperator(DocumentedOperator):
-    """Reads the event that a training left, and skips the rest unless it asks for a deployment that makes
-    sense.
+    """Reads the event that a training left, or which version somebody asks for, and goes on if that fits.
 
     Args:
+        model_name: The model that is deployed.
         image: The Asset whose event started this run.
+        version: What a run that was started by hand asks for: a version's number, or `previous` for the one
+            that served before the champion.
         model_registry_conn_id: The model registry.
     """
 
+    template_fields: Sequence[str] = ("version",)
     ui_color: str = "#fdf1d6"
 
     def __init__(
-        self, *, image: Asset, model_registry_conn_id: str = DEFAULT_MODEL_REGISTRY, **kwargs: Any
+        self,
+        *,
+        model_name: str,
+        image: Asset,
+        version: str = "",
+        model_registry_conn_id: str = DEFAULT_MODEL_REGISTRY,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.model_name = model_name
         self.image = image
+        self.version = version
         self.model_registry_conn_id = model_registry_conn_id
 
     @ends_with_a_sentence
     def execute(self, context: Context) -> dict[str, Any]:
         """Hand on what is to be rolled out, or skip with the reason."""
-        event = latest_event(context, self.image)
-        champion = ModelRegistryHook(self.model_registry_conn_id).client().champion(event["model_name"])
-        if reason := rollout.reason_to_skip(event["deploy"], event["partition"], champion):
-            raise AirflowSkipException(reason)
-        return event
+        registry, request = ModelRegistryHook(self.model_registry_conn_id).client(), request_of(context)
+        decision: Decision | str
+        if self.version:
+            decision = decide.by_hand(registry, self.model_name, self.version, request, self.log.info)
+        else:
+            decision = decide.of_event(registry, latest_event(context, self.image, self.model_name), request)
+        if isinstance(decision, str):
+            raise AirflowSkipException(decision)
+        self.log.info("Version %s of %s is to serve.", decision.model_version, decision.model_name)
+        return asdict(decision)
 
 
-def latest_event(context: Context, image: Asset) -> dict[str, Any]:
+def request_of(context: Context) -> Request:
+    """Which run wants another version to serve, since when, and who has started it."""
+    run = context["dag_run"]
+    return Request.of(run.dag_id, run.run_id, run.run_after, run.triggering_user_name)
+
+
+def latest_event(context: Context, image: Asset, model_name: str) -> dict[str, Any]:
     """What the newest of the events that started this run says.
 
     Raises:
-        BadRequest: Nothing started this run but a hand.
+        BadRequest: Nothing started this run but a hand, or the image is that of another model.
     """
     events = context["triggering_asset_events"].get(image, [])
     if not events or not (events[-1].extra or {}).keys() >= EVENT_FIELDS:
         raise BadRequest(
-            "This run was started without an image; run the training DAG with deploy=always instead."
+            "This run was started without an image or a version; start it with version=previous to put back "
+            "what served before the champion, with a version's number to let that one serve, or run the "
+            "training DAG with deploy=always for a new one."
         )
-    return dict(events[-1].extra)
+    event = dict(events[-1].extra)
+    if event["model_name"] != model_name:
+        raise BadRequest(
+            f"{image.name} is an image of {event['model_name']}, and this DAG deploys {model_name}; correct "
+            "the Asset or `model_name` in the DAG file."
+        )
+    return event
 
 
 class RollOutOperator(DocumentedOperator):
@@ -75,6 +110,7 @@ class RollOutOperator(DocumentedOperator):
         host_port: Port on the VM's loopback address where the service is published.
         site: Where it is served.
         registry_conn_id: Who pulls images on the site.
+        model_registry_conn_id: The model registry.
     """
 
     template_fields: Sequence[str] = ("decision", "host_port")
@@ -88,6 +124,7 @@ class RollOutOperator(DocumentedOperator):
         host_port: int | str,
         site: str = DEFAULT_SITE,
         registry_conn_id: str = DEFAULT_REGISTRY,
+        model_registry_conn_id: str = DEFAULT_MODEL_REGISTRY,
         **kwargs: Any,
     ) -> None:
         kwargs.setdefault("pool", site)
@@ -96,18 +133,28 @@ class RollOutOperator(DocumentedOperator):
         self.host_port = host_port
         self.site = site
         self.registry_conn_id = registry_conn_id
+        self.model_registry_conn_id = model_registry_conn_id
 
     @ends_with_a_sentence
     def execute(self, context: Context) -> dict[str, Any]:
-        """Roll out."""
+        """Roll out, unless another version was asked for since."""
         self.check_inputs()
-        return asyncio.run(self._roll_out(self.decision))
+        decision = Decision(**self.decision)
+        port = service_port(decision.model_name, self.host_port)
+        registry = ModelRegistryHook(self.model_registry_conn_id).client()
+        decide.require_current(
+            decide.deployable(registry, decision.model_name, decision.model_version),
+            registry.champion(decision.model_name),
+            request_of(context),
+        )
+        return asyncio.run(self._roll_out(decision, port))
 
-    async def _roll_out(self, decision: Mapping[str, Any]) -> dict[str, Any]:
-        port = service_port(decision["model_name"], self.host_port)
-        spec = rollout.service(decision["model_name"], decision["model_version"], decision["image"], port)
+    async def _roll_out(self, decision: Decision, port: int) -> dict[str, Any]:
+        spec = rollout.service(decision.model_name, decision.model_version, decision.image, port)
+        login = ImageRegistryHook(self.registry_conn_id).login()
         async with SiteHook(self.site).connect() as host:
-            changed = await rollout.roll_out(host, spec, ImageRegistryHook(self.registry_conn_id).login())
+            await rollout.require_serving(host, spec, decision.instead_of)
+            changed = await rollout.roll_out(host, spec, login, trained_by=decision.trained_by)
         self.log.info(
             "%s %s on port %d of %s.",
             spec.image,
@@ -115,13 +162,8 @@ class RollOutOperator(DocumentedOperator):
             spec.host_port,
             self.site,
         )
-        return {
-            **decision,
-            "site": self.site,
-            "service": spec.name,
-            "host_port": spec.host_port,
-            "changed": changed,
-        }
+        place = Place(self.site, spec.name, spec.host_port)
+        return {"decision": asdict(decision), "place": asdict(place), "changed": changed}
 
 
 def service_port(model_name: str, value: int | str) -> int:
@@ -167,9 +209,9 @@ class PromoteChampionOperator(DocumentedOperator):
 
     @ends_with_a_sentence
     def execute(self, context: Context) -> None:
-        """Move the alias."""
+        """Write the history and move the alias."""
         self.check_inputs()
         registry = ModelRegistryHook(self.model_registry_conn_id).client()
-        served = self.service
-        place = Place(served.get("site", DEFAULT_SITE), served["service"], served["host_port"])
-        rollout.promote(registry, served["model_name"], served["model_version"], place, datetime.now(UTC))
+        decision, place = Decision(**self.service["decision"]), Place(**self.service["place"])
+        change = decision.change(request_of(context))
+        promote(registry, decision.model_name, place, datetime.now(UTC), change)

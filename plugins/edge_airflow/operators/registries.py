@@ -27,7 +27,7 @@ from edge_training.project import ModelProject
 from edge_training.revision import git_commit
 from edge_training.signature import require_fit
 from edge_training.stages import build, push, register
-from edge_training.stages.rollout import policy_of
+from edge_training.stages.decide import policy_of
 
 
 class RegisterModelOperator(DocumentedOperator):

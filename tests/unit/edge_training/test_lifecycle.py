@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.bundles import FILES, stored
-from tests.fakes.edge_host import Container, Crash, CrashingHost, InMemoryEdgeHost, Outcome, success
+from tests.fakes.crashing import Crash, Crashing
+from tests.fakes.edge_host import Container, InMemoryEdgeHost, Outcome, success
 from tests.jobs import IMAGE, NEXT_TRY, OTHER_RUN, OWNER, PLAIN, Said
 
 from edge_runner.protocol import JOB_DIR, PAYLOAD_NAME, RESULT_NAME, WORK_NAME
@@ -86,7 +87,7 @@ async def test_proof_that_a_power_cut_has_torn_is_none(host, torn):
 async def test_a_worker_may_die_between_any_two_calls(host, calls):
     """Whoever comes next finds, starts or adopts the one container."""
     with suppress(Crash):
-        await ensure_started(CrashingHost(host, calls), PLAIN, OWNER)
+        await ensure_started(Crashing(host, calls), PLAIN, OWNER)
     await ensure_started(host, PLAIN, NEXT_TRY)
     assert list(host.containers) == [PLAIN.name]
     assert host.containers[PLAIN.name].status == "exited"
@@ -99,7 +100,7 @@ async def test_a_worker_may_die_anywhere_while_it_replaces_a_failed_container(ho
     host.outcomes[PLAIN.name] = [Outcome(exit_code=1), RUNS]
     await ensure_started(host, PLAIN, OWNER)
     with suppress(Crash):
-        await ensure_started(CrashingHost(host, calls), PLAIN, NEXT_TRY)
+        await ensure_started(Crashing(host, calls), PLAIN, NEXT_TRY)
     await ensure_started(host, PLAIN, NEXT_TRY)
     assert sorted(host.containers) == [PLAIN.name, f"{PLAIN.name}.failed-1"]
     assert host.containers[PLAIN.name].status == "running"
@@ -109,7 +110,7 @@ async def test_a_worker_may_die_anywhere_while_it_replaces_a_failed_container(ho
 async def test_a_bundle_is_there_whole_before_its_job_starts_whoever_dies(host, calls, tmp_path):
     job = replace(PLAIN, bundle=stored(tmp_path))
     with suppress(Crash):
-        await ensure_started(CrashingHost(host, calls), job, OWNER)
+        await ensure_started(Crashing(host, calls), job, OWNER)
     await ensure_started(host, job, NEXT_TRY)
     delivered = {path: content for path, content in host.volumes[job.name].items() if "delivered/" in path}
     assert delivered == {f"delivered/{path}": content for path, content in FILES.items()}
@@ -235,7 +236,7 @@ async def test_the_owner_is_recorded_before_the_container_runs(host):
     while PLAIN.name not in host.containers or host.containers[PLAIN.name].status != "running":
         calls += 1
         with suppress(Crash):
-            await ensure_started(CrashingHost(host, calls), PLAIN, NEXT_TRY)
+            await ensure_started(Crashing(host, calls), PLAIN, NEXT_TRY)
     assert await give_up(host, PLAIN.name, OWNER, 1, "killed") is False
     assert host.containers[PLAIN.name].status == "running"
 

@@ -158,12 +158,15 @@ def deploy_dag(line: dict[str, Any]) -> DAG:
     )
     def deployment() -> None:
         """The example's deployment."""
-        decide = DecideRolloutOperator(task_id="decide_rollout", image=image, **mlflow)
+        decide = DecideRolloutOperator(
+            task_id="decide_rollout", model_name=line["model"], image=image, **mlflow
+        )
         roll_out = RollOutOperator(
             task_id="roll_out",
             decision=decide.output,
             host_port=line["service_port"] + line["service"],
             registry_conn_id=line["registry"],
+            **mlflow,
         )
         promote = PromoteChampionOperator(task_id="promote_champion", service=roll_out.output, **mlflow)
         decide >> roll_out >> promote

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import asdict
 
 import jinja2
 import pytest
@@ -16,6 +17,7 @@ from edge_airflow.operators.deploy import service_port
 from edge_airflow.operators.documented import DocumentedOperator
 from edge_training.errors import BadRequest
 from edge_training.project import ModelProject
+from edge_training.stages.decide import Decision
 
 HANDED_ON = {
     "snapshot",
@@ -113,7 +115,7 @@ def test_a_port_that_is_not_set_is_asked_for(port):
 
 
 def test_a_roll_out_without_a_port_ends_before_it_connects():
-    decision = {"model_name": "delay", "model_version": "1", "image": "i"}
+    decision = asdict(Decision("delay", "1", "i", "2013-02-01", "train_delay/night-1"))
     task = deploy.RollOutOperator(task_id="step", decision=decision, host_port="abc")
     with pytest.raises(AirflowFailException, match="BadRequest: The service of delay cannot be published"):
         task.execute({})

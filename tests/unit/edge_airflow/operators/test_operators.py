@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
-from airflow.sdk import Asset
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from tests.fakes.edge_host import InMemoryEdgeHost, Outcome
 from tests.jobs import PLAIN
@@ -18,9 +17,8 @@ from edge_airflow.hooks.site import SiteHook
 from edge_airflow.operators.attempt import OutOfTime
 from edge_airflow.operators.base import EdgeJobOperator
 from edge_airflow.operators.data import SnapshotDataOperator, StageDataOperator, WaitForPartitionOperator
-from edge_airflow.operators.deploy import EVENT_FIELDS, latest_event
 from edge_airflow.operators.model import TrainModelOperator
-from edge_training.errors import BadRequest, TimeLimit
+from edge_training.errors import TimeLimit
 from edge_training.lifecycle import ensure_started
 from edge_training.project import ModelProject
 
@@ -202,21 +200,6 @@ def test_killing_a_task_that_has_no_job_yet_is_nothing(model):
     task = SnapshotDataOperator(task_id="step", model=model, window_days=2)
     task.on_kill()
     assert isinstance(task, EdgeJobOperator)
-
-
-def test_a_deployment_follows_the_newest_event():
-    image = Asset("delay_image")
-    extras = [dict.fromkeys(EVENT_FIELDS, number) for number in ("3", "4")]
-    events = [SimpleNamespace(extra=extra) for extra in extras]
-    assert latest_event({"triggering_asset_events": {image: events}}, image) == extras[-1]
-
-
-@pytest.mark.parametrize(
-    "events", [{}, {Asset("delay_image"): []}, {Asset("delay_image"): [SimpleNamespace(extra={})]}]
-)
-def test_a_deployment_that_no_image_started_names_the_remedy(events):
-    with pytest.raises(BadRequest, match="run the training DAG with deploy=always instead"):
-        latest_event({"triggering_asset_events": events}, Asset("delay_image"))
 
 
 @pytest.mark.parametrize(("end", "status"), [(OutOfTime, "FAILED"), (None, "KILLED")])

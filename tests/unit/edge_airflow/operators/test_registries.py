@@ -1,4 +1,4 @@
-"""register_model and promote_champion: what other tasks handed on becomes what a version says."""
+"""register_model: what other tasks handed on becomes what a version says."""
 
 from __future__ import annotations
 
@@ -12,9 +12,7 @@ from tests.unit.edge_training.lineage.test_tags import SNAPSHOT, TRAINING, VALID
 
 from edge_airflow.hooks.registries import ModelRegistryHook
 from edge_airflow.operators import registries
-from edge_airflow.operators.deploy import PromoteChampionOperator
 from edge_airflow.operators.registries import RegisterModelOperator
-from edge_training.deployments import Place, periods
 from edge_training.ports.validations import Validation
 from edge_training.project import Drift, ModelProject
 
@@ -72,13 +70,3 @@ def test_a_version_says_what_all_tasks_handed_on(register, models):
     assert (version.tags["dag_id"], version.tags["run_id"]) == ("train_delay", "manual__1")
     assert models.attached(version, version.tags["profile_path"]) == PROFILE
     assert models.attached(version, "card/model_card.md")
-
-
-def test_the_champion_says_where_it_serves(register, models):
-    register.execute(context())
-    service = {"model_name": "delay", "model_version": "1", "site": "s", "service": "c", "host_port": 8080}
-
-    PromoteChampionOperator(task_id="promote_champion", service=service).execute({})
-
-    champion = models.champion("delay")
-    assert [(one.place, one.until) for one in periods(champion.tags)] == [(Place("s", "c", 8080), "")]

@@ -8,9 +8,9 @@ from pathlib import Path
 from tests import bundles
 from tests.fakes.model_registry import InMemoryModelRegistry
 
-from edge_training.deployments import Place
+from edge_training.deployments import Change, Place, Request
 from edge_training.ports.model_registry import Registration
-from edge_training.stages.rollout import promote
+from edge_training.stages.promote import promote
 
 IMAGE = "registry.test/edge/flight_delay@sha256:"
 DIGESTS = {"2": "sha256:" + "2" * 64, "3": "sha256:" + "3" * 64}
@@ -38,7 +38,14 @@ def three_versions(store: Path) -> InMemoryModelRegistry:
         version = models.get("flight_delay", number)
         assert version is not None
         models.set_tags(
-            version, {"image_digest": DIGESTS[number], "image_tag": f"2013-02-0{number}-v{number}"}
+            version,
+            {
+                "image": f"{IMAGE.removesuffix('sha256:')}{DIGESTS[number]}",
+                "image_digest": DIGESTS[number],
+                "image_tag": f"2013-02-0{number}-v{number}",
+            },
         )
-        promote(models, "flight_delay", number, PLACE, datetime(2013, 2, day, 3, tzinfo=UTC))
+        moment = datetime(2013, 2, day, 3, tzinfo=UTC)
+        by = Request.of("deploy_flight_delay", f"night-{day}", moment, None)
+        promote(models, "flight_delay", PLACE, moment, Change(by, number))
     return models

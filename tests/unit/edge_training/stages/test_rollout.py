@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import pytest
-from tests import bundles
-from tests.fakes.edge_host import Crash, CrashingHost, InMemoryEdgeHost
-from tests.fakes.model_registry import InMemoryModelRegistry
+from tests.fakes.crashing import Crash, Crashing
+from tests.fakes.edge_host import InMemoryEdgeHost
 
-from edge_training.deployments import Period, Place, periods
-from edge_training.errors import (
-    BadRequest,
-    EdgeError,
-    ImageMissing,
-    ModelRegistryRefused,
-    RolloutFailed,
-    SiteUnreachable,
-)
-from edge_training.ports.model_registry import ModelVersion, Registration
+from edge_training.errors import BadRequest, EdgeError, ImageMissing, RolloutFailed, SiteUnreachable
 from edge_training.stages import rollout
 
 OLD, NEW, SICK, ABSENT = (f"host/edge/delay@sha256:{digit * 64}" for digit in "1234")
@@ -140,7 +128,7 @@ async def test_a_crash_while_a_bad_image_is_tried_leaves_the_old_service(serving
 async def crash(host: InMemoryEdgeHost, image: str, calls: int) -> bool:
     """Roll out by a worker that dies before call `calls` + 1; tells whether it got that far."""
     try:
-        await roll_out(CrashingHost(host, calls), image)
+        await roll_out(Crashing(host, calls), image)
     except Crash:
         return True
     except RolloutFailed:
@@ -148,103 +136,39 @@ async def crash(host: InMemoryEdgeHost, image: str, calls: int) -> bool:
     return False
 
 
-@pytest.mark.parametrize(
-    ("requested", "is_backfill", "policy"),
-    [
-        ("auto", False, "newer"),
-        ("auto", True, "never"),
-        ("newer", True, "newer"),
-        ("always", True, "always"),
-        ("never", False, "never"),
-    ],
-)
-def test_backfills_deploy_only_when_asked(requested, is_backfill, policy):
-    assert rollout.policy_of(requested, is_backfill) == policy
+TRAINED_BY = "train_delay/night-3"
 
 
-def test_a_policy_nobody_knows_is_refused():
-    with pytest.raises(BadRequest, match="use auto, newer, always, never"):
-        rollout.policy_of("sometimes", is_backfill=False)
+async def test_an_image_that_is_lost_can_be_made_again_by_its_training(serving):
+    spec = rollout.service("delay", "3", ABSENT, PORT)
+    with pytest.raises(ImageMissing, match="if the registry has lost it, clear build_image and what follows"):
+        await rollout.roll_out(serving, spec, None, LIMIT_S, TRAINED_BY)
+    assert serves(serving) == OLD
 
 
-CHAMPION = ModelVersion("delay", "4", {"partition": "2013-02-02"}, "run", "source")
+async def test_an_image_that_only_the_site_still_has_is_enough(serving):
+    serving.images.add(NEW)
+    serving.pullable.clear()
+    assert await roll_out(serving, NEW) is True
 
 
-@pytest.mark.parametrize(
-    ("policy", "partition", "champion", "sentence"),
-    [
-        ("never", "2013-02-03", None, "asked for no deployment"),
-        ("newer", "2013-02-01", CHAMPION, "version 4, was trained for the newer partition 2013-02-02"),
-        ("newer", "2013-02-02", CHAMPION, None),
-        ("newer", "2013-02-03", CHAMPION, None),
-        ("newer", "2013-02-03", None, None),
-        ("newer", "2013-02-03", ModelVersion("delay", "1", {}, "run", "source"), None),
-        ("always", "2013-02-01", CHAMPION, None),
-    ],
-)
-def test_only_what_is_not_older_than_the_champion_is_rolled_out(policy, partition, champion, sentence):
-    reason = rollout.reason_to_skip(policy, partition, champion)
-    assert reason is None if sentence is None else sentence in reason
+@pytest.mark.parametrize("expected", ["", OLD, NEW])
+async def test_a_step_back_begins_at_the_champion_or_goes_on(serving, expected):
+    """Also after a crash, when what is to serve already does."""
+    served = OLD if expected != NEW else NEW
+    await roll_out(serving, served)
+    await rollout.require_serving(serving, rollout.service("delay", "1", served, PORT), expected)
 
 
-PLACE = Place("edge_site", "edge-service-delay", 18890)
-MONDAY, TUESDAY = (datetime(2013, 2, day, 3, tzinfo=UTC) for day in (4, 5))
+async def test_a_step_back_from_what_never_became_the_champion_is_refused(serving):
+    """Version 1 serves, and its run has died before it wrote anything."""
+    with pytest.raises(BadRequest, match=r"serves version 1, which is not the champion: .* clear promote_"):
+        await rollout.require_serving(serving, rollout.service("delay", "2", SICK, PORT), expected=NEW)
 
 
-@pytest.fixture
-def two_versions(tmp_path) -> InMemoryModelRegistry:
-    models, bundle = InMemoryModelRegistry(), bundles.stored(tmp_path)
-    for key in ("a", "b"):
-        models.register(Registration("delay", key * 64, bundle))
-    return models
-
-
-def test_both_versions_say_where_they_serve_since_when_and_until_when(two_versions):
-    rollout.promote(two_versions, "delay", "1", PLACE, MONDAY)
-    rollout.promote(two_versions, "delay", "2", PLACE, TUESDAY)
-
-    first, second = (periods(version.tags) for version in two_versions.search("delay"))
-    assert first == [Period(PLACE, "2013-02-04T03:00:00+00:00", "2013-02-05T03:00:00+00:00")]
-    assert second == [Period(PLACE, "2013-02-05T03:00:00+00:00")]
-    assert two_versions.champion("delay").version == "2"
-
-
-def test_a_promotion_that_died_in_the_middle_is_completed_by_the_next_try(two_versions):
-    class Dies(Exception):
-        pass
-
-    def die(_):
-        raise Dies
-
-    rollout.promote(two_versions, "delay", "1", PLACE, MONDAY)
-    promote, two_versions.promote = two_versions.promote, die
-    with pytest.raises(Dies):
-        rollout.promote(two_versions, "delay", "2", PLACE, MONDAY)
-    two_versions.promote = promote
-
-    rollout.promote(two_versions, "delay", "2", PLACE, TUESDAY)
-
-    first, second = (periods(version.tags) for version in two_versions.search("delay"))
-    assert [one.until for one in first] == ["2013-02-04T03:00:00+00:00"]
-    assert [(one.since, one.until) for one in second] == [("2013-02-04T03:00:00+00:00", "")]
-    assert two_versions.champion("delay").version == "2"
-
-
-def test_a_version_the_registry_no_longer_has_cannot_become_champion():
-    with pytest.raises(ModelRegistryRefused, match="train the partition again"):
-        rollout.promote(InMemoryModelRegistry(), "delay", "9", PLACE, MONDAY)
-
-
-@pytest.mark.parametrize(("tags", "state"), [({"state": "rejected"}, "rejected"), ({}, "unfinished")])
-def test_a_version_that_may_not_serve_cannot_become_champion(tags, state):
-    class OneVersion(InMemoryModelRegistry):
-        def get(self, name, version):
-            return ModelVersion(name, version, tags, "run", "source")
-
-    models = OneVersion()
-    with pytest.raises(ModelRegistryRefused, match=f"Version 9 of delay is {state} and may not be"):
-        rollout.promote(models, "delay", "9", PLACE, MONDAY)
-    assert models.champion("delay") is None
+async def test_a_step_back_needs_no_service(host):
+    """Somebody has removed it."""
+    await rollout.require_serving(host, rollout.service("delay", "2", OLD, PORT), expected=NEW)
 
 
 async def test_a_service_that_cannot_be_started_makes_way_for_the_old_one():
