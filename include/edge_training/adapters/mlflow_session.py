@@ -8,16 +8,15 @@ repeat, so it is repeated here, for a bounded time.
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from edge_training.adapters.mlflow_dialect import MlflowDialect
 from edge_training.adapters.mlflow_refusals import CLASH
+from edge_training.adapters.patience import patiently
 from edge_training.errors import (
     EdgeError,
     ModelRegistryRefused,
@@ -30,10 +29,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-log = logging.getLogger(__name__)
-
 _TURN = threading.RLock()
-_LONGEST_PAUSE_S = 8.0
 _REASON_LENGTH = 300
 
 
@@ -93,16 +89,7 @@ class MlflowSession:
             ModelRegistryUnavailable: The server did not answer in time.
             ModelRegistryRefused: It refuses us or the request.
         """
-        deadline, pause_s = time.monotonic() + self._patience_s, 1.0
-        while True:
-            try:
-                return self._call_once(action)
-            except ModelRegistryUnavailable as error:
-                if time.monotonic() + pause_s > deadline:
-                    raise
-                log.warning("%s Next try in %g s.", error, pause_s)
-            time.sleep(pause_s)
-            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+        return patiently(lambda: self._call_once(action), self._patience_s)
 
     def _call_once(self, action: Callable[[MlflowClient], T]) -> T:
         with _environment(self._environment):
