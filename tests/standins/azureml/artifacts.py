@@ -55,12 +55,12 @@ class Artifacts:
             "errors": errors,
         }
 
-    def content(self, origin: str, container: str, path: str) -> dict[str, Any]:
-        """Where an artifact can be read."""
+    def content(self, origin: str, container: str, path: str, permissions: str = "r") -> dict[str, Any]:
+        """Where an artifact can be read, or written."""
         kept = self._documents.get(ARTIFACT, f"{origin}/{container}/{path}")
         if kept is None:
             raise Refused(404, "NotFoundError", f"Artifact '{origin}/{container}/{path}' was not found.")
-        return self._content(kept, "r")
+        return self._content(kept, permissions)
 
     def contents(self, origin: str, container: str, prefix: str, token: str) -> dict[str, Any]:
         """Where the artifacts whose path begins so can be read."""
@@ -90,6 +90,10 @@ def routes(artifacts: Artifacts) -> APIRouter:
     @router.get("/{origin}/{container}/contentinfo")
     def content(origin: str, container: str, path: str) -> dict[str, Any]:
         return artifacts.content(origin, container, path)
+
+    @router.get("/write/{origin}/{container}/{path:path}")
+    def write(origin: str, container: str, path: str) -> dict[str, Any]:
+        return artifacts.content(origin, container, path, "rcw")
 
     @router.get("/prefix/contentinfo/{origin}/{container}/{path:path}")
     @router.get("/{origin}/{container}/prefix/contentinfo")

@@ -1,7 +1,8 @@
 """The room of the login: a service principal's secret against an access token.
 
 Sources: "OpenID Connect on the Microsoft identity platform" (the provider's configuration), "OAuth 2.0
-client credentials flow" (the exchange), "Microsoft Entra authentication and authorization error codes" (the
+client credentials flow" (the exchange), `msal/authority.py` (the names of an instance, which the client asks
+for when it is refused), "Microsoft Entra authentication and authorization error codes" (the
 AADSTS numbers).
 """
 
@@ -44,6 +45,14 @@ def routes(tokens: Tokens, principal: ServicePrincipal) -> APIRouter:
             "token_endpoint": f"{base}/oauth2/v2.0/token",
             "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
             "device_authorization_endpoint": f"{base}/oauth2/v2.0/devicecode",
+        }
+
+    @router.get("/common/discovery/instance")
+    def instances() -> dict[str, Any]:
+        return {
+            "tenant_discovery_endpoint": f"https://{LOGIN}/{tokens.tenant}/v2.0/.well-known/openid-configuration",
+            "api-version": "1.1",
+            "metadata": [{"preferred_network": LOGIN, "preferred_cache": LOGIN, "aliases": [LOGIN]}],
         }
 
     @router.post("/{tenant}/oauth2/v2.0/token")

@@ -63,6 +63,16 @@ def add_experiments(router: APIRouter, documents: Documents) -> None:
     def get(experiment: str) -> dict[str, Any]:
         return found_experiment(documents, experiment)
 
+    @router.patch("/experimentids/{experiment}")
+    def patch(experiment: str, payload: Annotated[dict[str, Any], Body()]) -> dict[str, Any]:
+        if set(payload) - {"tags"}:
+            raise Refused(400, "BadArgument", "Only the tags of an experiment can be changed here.")
+        with documents.transaction():
+            known = found_experiment(documents, experiment)
+            tags = known["tags"] | payload["tags"]
+            limits.require_entries("tags", tags)
+            return documents.put(EXPERIMENT, known["name"], known | {"tags": tags})
+
 
 def add_looking_at_runs(router: APIRouter, documents: Documents) -> None:
     """The routes of one run as it is."""

@@ -86,6 +86,12 @@ def test_the_service_principal_gets_a_token_and_nobody_else(http, urls, azureml,
     assert (answer.status_code, answer.json().get("error")) == (status, code)
 
 
+def test_an_instance_tells_its_names_to_anybody(http, urls, azureml):
+    where = urls.login.replace(f"{azureml.workspace.tenant}/oauth2/v2.0/token", "common/discovery/instance")
+    answer = http.get(where, headers={"Authorization": ""}).json()
+    assert [each["preferred_network"] for each in answer["metadata"]] == ["login.microsoftonline.com"]
+
+
 def test_another_directory_is_not_found(http, urls, azureml):
     answer = http.post(urls.login.replace(azureml.workspace.tenant, "other"), data={})
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_tenant")

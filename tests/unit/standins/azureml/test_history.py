@@ -21,6 +21,21 @@ def test_an_experiment_is_made_once(http, urls):
     assert [answer.status_code for answer in answers] == [200, 409]
 
 
+def test_tags_are_added_to_those_of_an_experiment_and_replaced(http, urls):
+    made = http.post(f"{urls.history}/experiments/flight-delay").json()
+    where = f"{urls.history}/experimentids/{made['experimentId']}"
+    http.patch(where, json={"tags": {"a": "1", "b": "1"}})
+    assert http.patch(where, json={"tags": {"b": "2"}}).json() == {**made, "tags": {"a": "1", "b": "2"}}
+
+
+@pytest.mark.parametrize("change", [{"tags": {"k": "v" * 1001}}, {"name": "another"}])
+def test_an_experiment_is_as_it_was_after_a_change_that_is_refused(http, urls, change):
+    made = http.post(f"{urls.history}/experiments/flight-delay").json()
+    where = f"{urls.history}/experimentids/{made['experimentId']}"
+    assert refused_with(http.patch(where, json=change)) == (400, "BadArgument")
+    assert http.get(where).json() == made
+
+
 @pytest.mark.parametrize("name", ["-a", "a b", "a:b", "a.b", "\u00e4", "x" * 256])
 def test_an_experiments_name_has_letters_digits_hyphens_and_underscores(http, urls, name):
     assert refused_with(http.post(f"{urls.history}/experiments/{name}")) == (400, "BadArgument")

@@ -99,6 +99,14 @@ def test_a_name_is_given_out_once_and_the_others_of_its_request_all_the_same(htt
     assert "already exists" in answer["errors"]["model/a.bin"]["error"]["message"]
 
 
+def test_a_name_that_is_taken_can_be_written_again(http, urls, blob):
+    http.put(blob, content=b"1", headers=BLOCK_BLOB)
+    write = http.get(f"{urls.artifacts}/write/{PLACE}/model/a.bin").json()["contentUri"]
+    assert http.put(write, content=b"2", headers=BLOCK_BLOB).status_code == 201
+    assert http.get(write).content == b"2"
+    assert http.get(f"{urls.artifacts}/write/{PLACE}/model/b.bin").status_code == 404
+
+
 @pytest.mark.parametrize(
     "prefix", ["prefix/contentinfo/{place}/model", "{place}/prefix/contentinfo?path=model"]
 )
