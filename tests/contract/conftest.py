@@ -12,6 +12,8 @@ from tests.contract import validations as checks
 from tests.contract.tracking import Tracking, in_memory, on_mlflow, on_mlflow_over_the_bridge
 from tests.fakes.image_registry import InMemoryImageRegistry
 from tests.fakes.model_registry import InMemoryModelRegistry
+from tests.standins.azureml.bridging import bridged
+from tests.standins.azureml.server import running_azureml
 
 from edge_training.adapters.bridge.client import Bridge
 from edge_training.adapters.bridge.ports import BridgedRegistry
@@ -24,13 +26,27 @@ from edge_training.ports.model_registry import ModelRegistry
 REAL = pytest.mark.integration
 
 
+@pytest.fixture(scope="module")
+def azureml(site_settings, tmp_path_factory) -> Iterator[ModelRegistry]:
+    """A workspace behind the bridge; the other interpreter takes seconds to start."""
+    folder = tmp_path_factory.mktemp("azureml")
+    with running_azureml(folder) as standin, bridged(standin, site_settings, folder) as registry:
+        yield registry
+
+
 @pytest.fixture(
-    params=["fake", pytest.param("mlflow", marks=REAL), pytest.param("mlflow over the bridge", marks=REAL)]
+    params=[
+        "fake",
+        *(pytest.param(kind, marks=REAL) for kind in ("mlflow", "mlflow over the bridge", "azureml")),
+    ]
 )
 def models(request) -> Iterator[ModelRegistry]:
     """A model registry."""
     if request.param == "fake":
         yield InMemoryModelRegistry()
+        return
+    if request.param == "azureml":
+        yield request.getfixturevalue("azureml")
         return
     url = request.getfixturevalue("site").mlflow_url
     if request.param == "mlflow":

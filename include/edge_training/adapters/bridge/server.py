@@ -55,7 +55,14 @@ def open_mlflow(**options: Any) -> Ports:
     }
 
 
-OPENERS: Mapping[str, Callable[..., Ports]] = {"mlflow": open_mlflow}
+def open_azureml(**options: Any) -> Ports:
+    """A workspace of Azure Machine Learning; see `azureml_open.open_azureml` for the options."""
+    from edge_training.adapters import azureml_open
+
+    return {"registry": azureml_open.open_azureml(**options)}
+
+
+OPENERS: Mapping[str, Callable[..., Ports]] = {"mlflow": open_mlflow, "azureml": open_azureml}
 """By the registry's kind; each takes what else the client says of it."""
 
 

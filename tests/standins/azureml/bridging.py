@@ -1,0 +1,56 @@
+"""Our own client of the stand-in: azureml-core in its interpreter, at the other end of the bridge."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.standins.azureml.interpreter import azureml_python
+from tests.standins.azureml.server import AzureMl
+
+from edge_training.adapters.bridge.client import INCLUDE_DIR, Bridge
+from edge_training.adapters.bridge.ports import BridgedRegistry
+from local_site.settings import Settings
+
+
+def options(standin: AzureMl, **others: Any) -> dict[str, Any]:
+    """What `open_azureml` is told of the stand-in."""
+    workspace = standin.workspace
+    return {
+        "kind": "azureml",
+        "subscription_id": workspace.subscription,
+        "resource_group": workspace.group,
+        "workspace": workspace.name,
+        "tenant_id": workspace.tenant,
+        "client_id": standin.principal.client_id,
+        "client_secret": standin.principal.secret,
+        "ca_file": str(standin.ca_file),
+        **others,
+    }
+
+
+@contextmanager
+def bridged(standin: AzureMl, settings: Settings, folder: Path, **others: Any) -> Iterator[BridgedRegistry]:
+    """The registry for the length of a block.
+
+    Args:
+        standin: The workspace.
+        settings: Where the other interpreter is cached.
+        folder: Home of the other process.
+        others: Further options of `open_azureml`.
+    """
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(INCLUDE_DIR),
+        "HOME": str(folder),
+        "HTTPS_PROXY": f"http://{standin.proxy}",
+    }
+    python = azureml_python(settings, folder / "install.log")
+    bridge = Bridge(python, options(standin, **others), environment=environment)
+    try:
+        yield BridgedRegistry(bridge)
+    finally:
+        bridge.close()
