@@ -27,8 +27,8 @@ venv: $(VENV)/.ready ## Make the Python environment of Airflow, the checks and t
 site: $(VENV)/.ready ## Start a whole site on this machine: blob store, VM, registry, model registry
 	@$(BIN)/python -m local_site up
 
-demo: $(VENV)/.ready ## Everything: the site, Airflow, three partitions trained, served and shown
-	@$(BIN)/python -m local_site.demo
+demo: $(VENV)/.ready ## Everything: the site, Airflow, three partitions trained, served and shown; REGISTRY=azureml for that
+	@$(if $(REGISTRY),EDGE_MODEL_REGISTRY=$(REGISTRY) )$(BIN)/python -m local_site.demo
 
 test: $(VENV)/.ready ## All tests, on a site of their own that is stopped afterwards
 	@status=0; $(BIN)/python -m pytest || status=$$?; \

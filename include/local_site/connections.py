@@ -57,8 +57,17 @@ def connections(info: SiteInfo) -> dict[str, dict[str, Any]]:
             "password": info.registry_password,
             "extra": json.dumps({"ca_pem": ca_pem}),
         },
-        "edge_mlflow": {"conn_type": "http", "host": info.mlflow_url},
+        "edge_mlflow": model_registry(info),
     }
+
+
+def model_registry(info: SiteInfo) -> dict[str, Any]:
+    """The model registry's connection: an MLflow server, or a workspace of Azure Machine Learning."""
+    if info.azureml is None:
+        return {"conn_type": "http", "host": info.mlflow_url}
+    extra = dict(info.azureml)
+    login, password = extra.pop("client_id"), extra.pop("client_secret")
+    return {"conn_type": "http", "login": login, "password": password, "extra": json.dumps(extra)}
 
 
 def variables(info: SiteInfo, airflow_dir: Path) -> dict[str, str]:

@@ -12,12 +12,14 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from local_site import azureml
 from local_site.airflow_api import AirflowApi
 from local_site.files import write_json
 from local_site.health import LOOPBACK
 from local_site.info import SiteInfo
 
 SHORT_DIGEST = 8
+RUN_ID = 24
 CALL_LIMIT_S = 30.0
 REPORT_LINK = "Validation report"
 LEFT = ("partition", "data", "image")
@@ -32,12 +34,16 @@ def collect(
     seconds: Mapping[str, float],
 ) -> dict[str, Any]:
     """Read from Airflow and the model registry what the runs have left."""
+    rows = [partition(api, dag_id, run) for run in runs]
+    versions = registered(info, [row["model_name"] for row in rows])
+    tags = {version["version"]: version["tags"] for version in versions}
     return {
-        "partitions": [partition(api, info, dag_id, run) for run in runs],
+        "partitions": [{**row, "tags": tags[row["model_version"]]} for row in rows],
+        "versions": versions,
         "prediction": dict(prediction),
         "endpoints": {
             "airflow": info.airflow_url,
-            "mlflow": info.mlflow_url,
+            "model_registry": info.azureml["proxy"] if info.azureml else info.mlflow_url,
             "registry": f"https://{info.registry}",
             "blob": info.blob_host_endpoint,
             "service": f"http://{LOOPBACK}:{info.service_port}",
@@ -46,7 +52,7 @@ def collect(
     }
 
 
-def partition(api: AirflowApi, info: SiteInfo, dag_id: str, run: Mapping[str, Any]) -> dict[str, Any]:
+def partition(api: AirflowApi, dag_id: str, run: Mapping[str, Any]) -> dict[str, Any]:
     """One partition's row."""
     run_id = str(run["dag_run_id"])
     snapshot, validation, registration, image = (
@@ -61,7 +67,6 @@ def partition(api: AirflowApi, info: SiteInfo, dag_id: str, run: Mapping[str, An
         "training_key": registration["training_key"],
         "model_name": registration["model_name"],
         "model_version": registration["model_version"],
-        "tags": version_tags(info, registration["model_name"], registration["model_version"]),
         "metrics": evaluation["metrics"],
         "data_report": api.links(dag_id, run_id, "validate_data")[REPORT_LINK],
         "image": image["image"],
@@ -77,16 +82,32 @@ def runs_page(report_url: str) -> str:
     return f"{before}{runs.rstrip('/')}"
 
 
-def version_tags(info: SiteInfo, name: str, version: str) -> dict[str, str]:
-    """A model version's tags, as the model registry has them."""
+def registered(info: SiteInfo, names: Sequence[str]) -> list[dict[str, Any]]:
+    """All versions of some models, as the model registry's own client sees them."""
+    distinct = sorted(set(names))
+    if info.azureml is not None:
+        return azureml.versions(info.azureml, distinct)
+    return [version for name in distinct for version in mlflow_versions(info.mlflow_url, name)]
+
+
+def mlflow_versions(url: str, name: str) -> list[dict[str, Any]]:
+    """All versions of a model on an MLflow server."""
     response = httpx.get(
-        f"{info.mlflow_url}/api/2.0/mlflow/model-versions/get",
-        params={"name": name, "version": version},
+        f"{url}/api/2.0/mlflow/model-versions/search",
+        params={"filter": f"name='{name}'"},
         timeout=CALL_LIMIT_S,
         trust_env=False,
     )
     response.raise_for_status()
-    return {tag["key"]: tag["value"] for tag in response.json()["model_version"]["tags"]}
+    return [
+        {
+            "name": name,
+            "version": version["version"],
+            "run_id": version["run_id"],
+            "tags": {tag["key"]: tag["value"] for tag in version.get("tags", ())},
+        }
+        for version in response.json().get("model_versions", ())
+    ]
 
 
 def seconds_of(task: Mapping[str, Any]) -> float:
@@ -117,14 +138,43 @@ def show(console: Console, report: Mapping[str, Any], info: SiteInfo) -> None:
     )
     console.print(f"Airflow    {info.airflow_url}")
     console.print(f"           user {info.airflow_user}, password {info.airflow_password}")
-    newest = report["partitions"][-1]
-    console.print(f"MLflow     {runs_page(newest['data_report'])}", soft_wrap=True)
-    console.print(f"           validation report of {newest['partition']}, the check of its data:")
-    console.print(f"           {newest['data_report']}", soft_wrap=True)
+    show_registry(console, report, info)
     console.print(f"Service    {report['endpoints']['service']}")
     console.print(f"Registry   https://{info.registry}   user {info.registry_user}")
     console.print(f"Blobs      {info.blob_host_endpoint}")
     console.print(f"\n{report['seconds']['total']:.0f} s in all. Everything runs on; `make down` stops it.")
+
+
+def show_registry(console: Console, report: Mapping[str, Any], info: SiteInfo) -> None:
+    """Where the models are, and their versions where no page shows them."""
+    if info.azureml is not None:
+        console.print(f"Workspace  {info.azureml['workspace']}, a stand-in behind {info.azureml['proxy']}")
+        console.print(workspace_versions(report["versions"]))
+        return
+    newest = report["partitions"][-1]
+    console.print(f"MLflow     {runs_page(newest['data_report'])}", soft_wrap=True)
+    console.print(f"           validation report of {newest['partition']}, the check of its data:")
+    console.print(f"           {newest['data_report']}", soft_wrap=True)
+
+
+def workspace_versions(versions: Sequence[Mapping[str, Any]]) -> Table:
+    """What azureml-core lists of the models."""
+    table = Table(title="\nThe versions, as azureml-core sees them", title_justify="left", box=SIMPLE_HEAD)
+    for heading in ("model", "version", "state", "partition", "training key", "framework", "run"):
+        table.add_column(heading, no_wrap=True)
+    for version in versions:
+        tags = version["tags"]
+        key = version["properties"].get("training_key") or tags.get("training_key", "")
+        table.add_row(
+            version["name"],
+            version["version"],
+            tags.get("state", ""),
+            tags.get("partition", ""),
+            key[:SHORT_DIGEST],
+            version["framework"] or "",
+            (version["run_id"] or "")[:RUN_ID],
+        )
+    return table
 
 
 def results(partitions: Sequence[Mapping[str, Any]]) -> Table:

@@ -40,6 +40,11 @@ def site_python(cache_dir: Path, lock_file: Path, log_file: Path) -> Path:
     return python_environment(cache_dir, "site-environment", lock_file, log_file)
 
 
+def azureml_python(cache_dir: Path, root: Path, log_file: Path) -> Path:
+    """Interpreter of the environment with azureml-core and azureml-mlflow."""
+    return python_environment(cache_dir, "azureml-environment", root / "requirements-azureml.txt", log_file)
+
+
 def python_environment(cache_dir: Path, name: str, lock_file: Path, log_file: Path) -> Path:
     """Interpreter of an environment of its own, for what cannot live beside Airflow; made at first use.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ class SiteInfo:
         airflow_user: Its administrator.
         airflow_password: The administrator's password.
         service_port: Loopback port of the deployed model.
+        azureml: How a workspace of Azure Machine Learning is reached, where it is the model registry.
     """
 
     ssh_host: str
@@ -65,6 +67,7 @@ class SiteInfo:
     airflow_user: str
     airflow_password: str = field(repr=False)
     service_port: int
+    azureml: Mapping[str, str] | None = field(default=None, repr=False)
 
 
 PATH_FIELDS = ("ssh_private_key_file", "ca_file")

@@ -120,6 +120,21 @@ class Layout:
         return self.state_dir / "mlflow"
 
     @property
+    def azureml_dir(self) -> Path:
+        """Data of the stand-in for a workspace of Azure Machine Learning."""
+        return self.state_dir / "azureml"
+
+    @property
+    def azureml_client_file(self) -> Path:
+        """What a client of the workspace has to know; the stand-in writes it."""
+        return self.azureml_dir / "client.json"
+
+    @property
+    def azureml_ca_file(self) -> Path:
+        """The authority of the workspace's hosts, PEM."""
+        return Layout(self.azureml_dir, self.cache_dir).ca_file
+
+    @property
     def database_dir(self) -> Path:
         """Data of Airflow's metadata database."""
         return self.state_dir / "database"

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast, get_args
 
 from local_site.errors import SettingInvalid
 
@@ -16,6 +16,7 @@ TEST_PORT_OFFSET = 1000
 MAX_PORT_BASE = 64000
 
 DockerChoice = Literal["auto", "own"]
+ModelRegistryKind = Literal["mlflow", "azureml", "azureml-mlflow"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,11 @@ class Ports:
         return self.base + 50
 
     @property
+    def azureml_proxy(self) -> int:
+        """The way to the stand-in for a workspace of Azure Machine Learning."""
+        return self.base + 51
+
+    @property
     def airflow(self) -> int:
         """Airflow's UI and API."""
         return self.base + 80
@@ -73,6 +79,7 @@ class Settings:
         docker: `auto` takes the machine's engine when it answers, `own` never does (EDGE_DOCKER).
         base_image: Image reference the runtimes are built on; `auto` pulls Python's own image, and makes one
             from Debian packages when that is out of reach (EDGE_BASE_IMAGE).
+        model_registry: Kind of the registry that Airflow's connection leads to (EDGE_MODEL_REGISTRY).
     """
 
     root: Path
@@ -82,6 +89,7 @@ class Settings:
     ports: Ports
     docker: DockerChoice
     base_image: str
+    model_registry: ModelRegistryKind = "mlflow"
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -95,6 +103,7 @@ class Settings:
             ports=Ports(port_base(environment.get("EDGE_PORT_BASE", str(DEFAULT_PORT_BASE)))),
             docker=docker,
             base_image=environment.get("EDGE_BASE_IMAGE", "auto"),
+            model_registry=registry_kind(environment.get("EDGE_MODEL_REGISTRY") or "mlflow"),
         )
 
     @classmethod
@@ -107,6 +116,20 @@ class Settings:
             ports=Ports(settings.ports.base + TEST_PORT_OFFSET),
             docker="own" if os.geteuid() == 0 else settings.docker,
         )
+
+
+def registry_kind(text: str) -> ModelRegistryKind:
+    """Kind of the model registry.
+
+    Raises:
+        SettingInvalid: There is none of that kind.
+    """
+    for kind in get_args(ModelRegistryKind):
+        if text == kind:
+            return cast("ModelRegistryKind", kind)
+    raise SettingInvalid(
+        f"EDGE_MODEL_REGISTRY={text} cannot be used; set one of {', '.join(get_args(ModelRegistryKind))}."
+    )
 
 
 def port_base(text: str) -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from local_site import airflow, blob_store, docker_engine, environments, metadata_database, packages
+from local_site import airflow, azureml, blob_store, docker_engine, environments, metadata_database, packages
 from local_site import registry as container_registry
 from local_site.base_image import BaseImage, ensure_base_image
 from local_site.connections import write_connections, write_variables
@@ -28,6 +28,7 @@ from local_site.ssh_server import client_key_file, host_key_line, ssh_server
 from local_site.steps import Step, run_steps
 from local_site.wheelhouse import wheelhouse, wheels_of
 
+WORKSPACE = "stand-in for Azure Machine Learning"
 API_VERSION = "2019-02-02"
 """The REST version that every Stack Hub accepts."""
 
@@ -49,6 +50,8 @@ class Site:
     base: BaseImage = field(init=False)
     python: Path = field(init=False)
     azurite_dir: Path = field(init=False)
+    azureml_python: Path = field(init=False)
+    workspace: dict[str, str] | None = None
     wheels: dict[str, Path] = field(default_factory=dict)
     runtimes: dict[str, RuntimeImage] = field(default_factory=dict)
     images: dict[str, str] = field(default_factory=dict)
@@ -73,6 +76,7 @@ class Site:
 
     def _steps(self) -> list[Step]:
         ready = ("system packages", "keys and certificates")
+        registry = tuple(step.name for step in self._workspace_steps())
         pushed = ("serving runtime pushed", "training runtime pushed")
         return [
             Step("system packages", self._install_packages),
@@ -95,9 +99,22 @@ class Site:
             Step("serving runtime pushed", lambda: self._push("serving"), ("serving runtime built",)),
             Step("training runtime built", self._build_training, ("serving runtime built",)),
             Step("training runtime pushed", lambda: self._push("training"), ("training runtime built",)),
-            Step("Airflow's connections", self._write_connections, ("Docker engine", "SSH server")),
+            Step(
+                "Airflow's connections", self._write_connections, ("Docker engine", "SSH server", *registry)
+            ),
             Step("Airflow's variables", self._write_variables, ("Airflow's connections", *pushed)),
+            *self._workspace_steps(),
             *(self._airflow_steps() if self.with_airflow else []),
+        ]
+
+    def _workspace_steps(self) -> list[Step]:
+        """A workspace of Azure Machine Learning, where it is the model registry."""
+        if self.settings.model_registry == "mlflow":
+            return []
+        environment = "Azure Machine Learning's client"
+        return [
+            Step(environment, self._make_azureml_environment),
+            Step(WORKSPACE, self._start_workspace, (environment, "model registry")),
         ]
 
     def _airflow_steps(self) -> list[Step]:
@@ -157,6 +174,15 @@ class Site:
 
     def _start_mlflow(self) -> None:
         self.supervisor.ensure(model_registry(self.layout, self.python, self.settings.ports.mlflow))
+
+    def _make_azureml_environment(self) -> None:
+        log_file = self._log("azureml-environment")
+        self.azureml_python = environments.azureml_python(self.layout.cache_dir, self.settings.root, log_file)
+
+    def _start_workspace(self) -> None:
+        self.supervisor.ensure(azureml.workspace(self.layout, self.settings.root, self.settings.ports))
+        kind = self.settings.model_registry
+        self.workspace = azureml.client(self.layout, kind, self.azureml_python)
 
     def _install_azurite(self) -> None:
         self.azurite_dir = environments.azurite_directory(
@@ -261,6 +287,7 @@ class Site:
             airflow_user=airflow.USER,
             airflow_password=self.credentials.airflow_password,
             service_port=ports.service,
+            azureml=self.workspace,
         )
 
 

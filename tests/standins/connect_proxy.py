@@ -70,13 +70,14 @@ def connect_proxy(
     needs_password: bool = False,
     host: str = "127.0.0.1",
     leads_to: Mapping[str, str] | None = None,
+    port: int = 0,
 ) -> Iterator[ConnectProxy]:
-    """Run the proxy on a port of its own, in a thread of its own."""
+    """Run the proxy in a thread of its own, on a port of its own unless told which."""
     proxy = ConnectProxy(allows, needs_password, leads_to or {})
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
-    started = asyncio.run_coroutine_threadsafe(asyncio.start_server(proxy.serve, host, 0), loop)
+    started = asyncio.run_coroutine_threadsafe(asyncio.start_server(proxy.serve, host, port), loop)
     proxy.address = f"{host}:{started.result().sockets[0].getsockname()[1]}"
     try:
         yield proxy

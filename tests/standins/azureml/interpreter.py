@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local_site.environments import python_environment, site_python
+from local_site import environments
+from local_site.environments import site_python
 from local_site.layout import Layout
 from local_site.model_registry import model_registry
 from local_site.processes import Supervisor
@@ -90,8 +91,7 @@ class Program:
 
 def azureml_python(settings: Settings, log_file: Path) -> Path:
     """The interpreter with azureml-core and azureml-mlflow; its environment is made at first use."""
-    lock_file = settings.root / "requirements-azureml.txt"
-    return python_environment(settings.cache_dir, "azureml-environment", lock_file, log_file)
+    return environments.azureml_python(settings.cache_dir, settings.root, log_file)
 
 
 @contextmanager

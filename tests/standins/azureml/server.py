@@ -92,6 +92,7 @@ def running_azureml(
     workspace: Workspace | None = None,
     mlflow_url: str | None = None,
     operation_s: float = 0.0,
+    proxy_port: int = 0,
 ) -> Iterator[AzureMl]:
     """Run the stand-in for the length of a block.
 
@@ -100,6 +101,7 @@ def running_azureml(
         workspace: The workspace's names.
         mlflow_url: A real MLflow server that only the stand-in uses; without one there is no MLflow.
         operation_s: How long attaching and detaching a compute target take.
+        proxy_port: Where the way to its hosts begins; any free port unless told.
     """
     workspace = workspace or Workspace()
     layout = Layout(folder, folder)
@@ -114,7 +116,7 @@ def running_azureml(
     try:
         with served(FaultyServer(by_host(rooms), faults, applications.words), layout) as port:
             ends = {f"{host}:443": f"{LOOPBACK}:{port}" for host in workspace.hosts}
-            with connect_proxy(list(ends), leads_to=ends) as proxy:
+            with connect_proxy(list(ends), leads_to=ends, port=proxy_port) as proxy:
                 yield AzureMl(
                     workspace, principal, tokens, faults, layout.ca_file, proxy.address, blobs, documents
                 )

@@ -1,0 +1,38 @@
+"""Prints the versions of models in a workspace as azureml-core sees them, as JSON; run by the interpreter of
+requirements-azureml.txt, which has nothing else of ours.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+
+def main() -> None:
+    """Read workspace and names from standard input, print the versions as one line."""
+    from azureml.core import Model, Workspace
+    from azureml.core.authentication import ServicePrincipalAuthentication
+
+    asked = json.load(sys.stdin)
+    known = asked["workspace"]
+    login = ServicePrincipalAuthentication(known["tenant_id"], known["client_id"], known["client_secret"])
+    workspace = Workspace(known["subscription_id"], known["resource_group"], known["workspace"], auth=login)
+    found = [model for name in asked["names"] for model in Model.list(workspace, name=name)]
+    print(json.dumps([seen(model) for model in found]))
+
+
+def seen(model: Any) -> dict[str, Any]:
+    """What azureml-core says of a version."""
+    return {
+        "name": model.name,
+        "version": str(model.version),
+        "run_id": model.run_id,
+        "framework": model.model_framework,
+        "tags": model.tags,
+        "properties": model.properties,
+    }
+
+
+if __name__ == "__main__":
+    main()
