@@ -12,7 +12,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from local_site import azureml
+from local_site import azureml_workspace
 from local_site.airflow_api import AirflowApi
 from local_site.files import write_json
 from local_site.health import LOOPBACK
@@ -86,7 +86,7 @@ def registered(info: SiteInfo, names: Sequence[str]) -> list[dict[str, Any]]:
     """All versions of some models, as the model registry's own client sees them."""
     distinct = sorted(set(names))
     if info.azureml is not None:
-        return azureml.versions(info.azureml, distinct)
+        return azureml_workspace.versions(info.azureml, distinct)
     return [version for name in distinct for version in mlflow_versions(info.mlflow_url, name)]
 
 

@@ -9,7 +9,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from local_site import airflow, azureml, blob_store, docker_engine, environments, metadata_database, packages
+from local_site import (
+    airflow,
+    azureml_workspace,
+    blob_store,
+    docker_engine,
+    environments,
+    metadata_database,
+    packages,
+)
 from local_site import registry as container_registry
 from local_site.base_image import BaseImage, ensure_base_image
 from local_site.connections import write_connections, write_variables
@@ -180,9 +188,11 @@ class Site:
         self.azureml_python = environments.azureml_python(self.layout.cache_dir, self.settings.root, log_file)
 
     def _start_workspace(self) -> None:
-        self.supervisor.ensure(azureml.workspace(self.layout, self.settings.root, self.settings.ports))
+        self.supervisor.ensure(
+            azureml_workspace.workspace(self.layout, self.settings.root, self.settings.ports)
+        )
         kind = self.settings.model_registry
-        self.workspace = azureml.client(self.layout, kind, self.azureml_python)
+        self.workspace = azureml_workspace.client(self.layout, kind, self.azureml_python)
 
     def _install_azurite(self) -> None:
         self.azurite_dir = environments.azurite_directory(

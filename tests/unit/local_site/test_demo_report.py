@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+from io import StringIO
 
-from local_site.demo_report import runs_page
+import pytest
+from rich.console import Console
+
+from local_site.demo_report import runs_page, workspace_versions
 
 REPORT = "http://127.0.0.1:5001/#/experiments/7/runs/{}/artifacts/validation/report.html".format("4f" * 16)
 
@@ -16,3 +19,17 @@ def test_mlflows_link_leads_to_the_runs_and_not_to_an_overview():
 @pytest.mark.parametrize("url", ["http://127.0.0.1:5001", "http://127.0.0.1:5001/#/experiments/7"])
 def test_link_that_names_no_run_stays(url):
     assert runs_page(url) == url
+
+
+def test_a_version_in_a_workspace_is_shown_as_its_client_sees_it():
+    version = {
+        "name": "flight_delay",
+        "version": "7",
+        "run_id": None,
+        "framework": None,
+        "tags": {"state": "registered", "partition": "2013-02-01"},
+        "properties": {"training_key": "ab" * 32},
+    }
+    shown = StringIO()
+    Console(width=200, file=shown).print(workspace_versions([version]))
+    assert shown.getvalue().split()[-5:] == ["flight_delay", "7", "registered", "2013-02-01", "abababab"]

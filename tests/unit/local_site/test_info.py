@@ -108,3 +108,13 @@ def test_images_are_known_by_digest(info, tmp_path):
     told = variables(info, tmp_path)
     assert told["edge_training_image"] == info.training_image
     assert told["edge_serving_image"] == info.serving_image
+
+
+def test_airflow_is_told_of_a_workspace_where_that_is_the_model_registry(info):
+    known = {"kind": "azureml", "client_id": "principal", "client_secret": "hunter2", "workspace": "edge"}
+
+    found = connections(replace(info, azureml=known))["edge_mlflow"]
+
+    assert (found["conn_type"], found["login"], found["password"]) == ("http", "principal", "hunter2")
+    assert json.loads(found["extra"]) == {"kind": "azureml", "workspace": "edge"}
+    assert connections(info)["edge_mlflow"] == {"conn_type": "http", "host": info.mlflow_url}

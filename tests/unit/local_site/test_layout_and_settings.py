@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from local_site.errors import SettingInvalid
 from local_site.layout import RUNTIME_DIR_MAX_BYTES, Layout
 from local_site.settings import PROJECT_ROOT, Settings
 
@@ -34,6 +37,7 @@ def test_ports_move_together_and_never_meet():
         ports.ssh,
         ports.registry,
         ports.mlflow,
+        ports.azureml_proxy,
         ports.airflow,
         ports.service,
     ]
@@ -46,3 +50,15 @@ def test_the_tests_site_shares_nothing_with_the_users_but_the_downloads():
     assert test_settings.state_dir != settings.state_dir
     assert test_settings.ports.base != settings.ports.base
     assert test_settings.cache_dir == settings.cache_dir
+
+
+@pytest.mark.parametrize(("told", "kind"), [("", "mlflow"), ("azureml", "azureml")])
+def test_the_model_registry_is_mlflow_unless_told_otherwise(told, kind):
+    assert Settings.from_environment({"EDGE_MODEL_REGISTRY": told}).model_registry == kind
+
+
+def test_a_kind_of_model_registry_that_there_is_not_is_named_with_those_that_there_are():
+    with pytest.raises(
+        SettingInvalid, match="=sagemaker cannot be used; set one of mlflow, azureml, azureml-"
+    ):
+        Settings.from_environment({"EDGE_MODEL_REGISTRY": "sagemaker"})

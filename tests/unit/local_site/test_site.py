@@ -11,7 +11,7 @@ import pytest
 from local_site import airflow, docker_engine
 from local_site.processes import ProcessSpec, Supervisor
 from local_site.settings import Settings
-from local_site.site import Site, down, layout_of
+from local_site.site import WORKSPACE, Site, down, layout_of
 from local_site.steps import Step
 
 SETTINGS = Settings.from_environment({})
@@ -39,6 +39,13 @@ def test_airflow_does_not_wait_for_what_takes_minutes(steps):
 
 def test_the_images_are_told_when_they_are_pushed(steps):
     assert before(steps, "Airflow's variables") >= {"serving runtime pushed", "training runtime pushed"}
+
+
+def test_a_workspace_is_there_only_where_it_is_asked_for_and_before_airflow_is_told_of_it(steps):
+    assert not any("Azure" in name for name in steps)
+    site = Site(replace(SETTINGS, model_registry="azureml"), with_airflow=True)
+    asked = {step.name: step for step in site._steps()}
+    assert before(asked, "Airflow's connections") >= {WORKSPACE, "model registry"}
 
 
 def test_whoever_stops_a_site_is_told_of_its_engine_too(tmp_path, monkeypatch):

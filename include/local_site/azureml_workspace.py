@@ -87,9 +87,9 @@ def versions(known: Mapping[str, str], names: Sequence[str]) -> list[dict[str, A
     Raises:
         StartFailed: The client fails; its last words are told.
     """
-    program = Path(__file__).with_name("azureml_versions.py")
+    program = Path(__file__).with_name("azureml_versions.py")  # -I: our modules stay out of its path
     ended = subprocess.run(
-        [known["python"], program],
+        [known["python"], "-I", program],
         input=json.dumps({"workspace": dict(known), "names": list(names)}),
         env={
             "PATH": os.environ["PATH"],
