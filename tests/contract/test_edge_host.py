@@ -32,7 +32,7 @@ from edge_training.jobs import EdgeJob, announced
 from edge_training.lifecycle import ensure_started, give_up
 from edge_training.outcomes import as_text, collect
 from edge_training.ownership import Owner
-from edge_training.ports.edge_host import Mount
+from edge_training.ports.edge_host import Mount, ServiceSpec
 from edge_training.renewal import COMMAND
 from edge_training.watching import START, follow, watch
 
@@ -433,3 +433,17 @@ async def test_a_gpu_belongs_to_one_job_of_two_airflows(world):
 
 async def test_the_boot_id_stays_the_same(world):
     assert await world.host.boot_id() == await world.host.boot_id() != ""
+
+
+async def test_a_service_that_exists_is_started_although_another_image_is_not_there(world):
+    """What a roll-out puts back serves again before the new image is fetched."""
+    service = ServiceSpec(f"edge-service-{uuid.uuid4().hex[:12]}", world.image, 8080, 0)
+    absent = replace(service, image=f"absent.invalid/delay@sha256:{'0' * 64}")
+    world.made(service.name)
+    with pytest.raises(errors.ImageMissing, match="absent"):
+        await world.host.run_service(absent)
+    first = await world.host.run_service(service)
+
+    again = await world.host.run_service(absent)
+
+    assert (again.id, again.image) == (first.id, world.image)

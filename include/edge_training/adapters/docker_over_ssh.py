@@ -274,7 +274,8 @@ class DockerOverSsh:
 
     async def run_service(self, spec: ServiceSpec) -> ContainerState:
         with self._translated():
-            await self._create(spec.name, docker_config.service_config(spec))
+            if await self.inspect(spec.name) is None:  # Docker asks for the image before it looks at the name
+                await self._create(spec.name, docker_config.service_config(spec))
             await self._container(spec.name).start()
         state = await self.inspect(spec.name)
         if state is None:

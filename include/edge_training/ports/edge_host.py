@@ -264,7 +264,11 @@ class EdgeHost(FactsSource, Protocol):
         """
 
     async def run_service(self, spec: ServiceSpec) -> ContainerState:
-        """Create the service unless its name is taken, then start it; it restarts with the daemon."""
+        """Create the service unless its name is taken, then start it; it restarts with the daemon.
+
+        Raises:
+            ImageMissing: It has to be created, and the site does not have the image.
+        """
 
     async def http_status(self, host_port: int, path: str) -> int | None:
         """What a loopback port of the VM answers to GET; None when nobody does."""
