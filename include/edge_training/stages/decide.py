@@ -95,14 +95,14 @@ def reason_to_skip(policy: str, partition: str, champion: ModelVersion | None) -
     """
     if policy == "never":
         return (
-            "The training run asked for no deployment; train with deploy=newer or deploy=always, or start this "
-            "DAG with its version."
+            "The training run asked for no deployment; train with deploy=newer or deploy=always, or start "
+            "this DAG with its version."
         )
     if policy == "newer" and champion is not None and partition < champion.tags.get(PARTITION_TAG, ""):
         return (
             f"The champion, version {champion.version}, was trained for the newer partition "
-            f"{champion.tags[PARTITION_TAG]}; train with deploy=always, or start this DAG with the older version, "
-            "to go back."
+            f"{champion.tags[PARTITION_TAG]}; train with deploy=always, or start this DAG with the older "
+            "version, to go back."
         )
     return None
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
+from edge_training.deployments import Change, Place, Request, begun, ended
 from edge_training.lineage.chain import facts, values
 
 
@@ -52,3 +55,28 @@ def test_machines_get_values_and_nothing_of_what_is_missing():
     tags = {"metrics": '{"mae":17.25}', "state": "registered", "mlflow.user": "somebody"}
     assert values("model", tags) == {"metrics": {"mae": 17.25}, "state": "registered"}
     assert values("image", tags) == {}
+
+
+def test_a_roll_back_is_told_of_both_versions():
+    place = Place("edge_site", "edge-service-delay", 18890)
+    monday, tuesday = (datetime(2013, 2, day, 3, tzinfo=UTC) for day in (4, 5))
+    deployed = Change(Request.of("deploy_delay", "night", monday, None), "2")
+    back = Change(Request.of("deploy_delay", "manual", tuesday, "ada"), "1", is_rollback=True)
+
+    gone = facts("deployment", ended(begun({}, place, monday, deployed), tuesday, back))
+    present = facts("deployment", begun({}, place, tuesday, back))
+
+    assert gone == [
+        (
+            "Served",
+            "edge-service-delay on port 18890 of edge_site, 2013-02-04T03:00:00+00:00 to "
+            "2013-02-05T03:00:00+00:00, given up for version 1 by ada in deploy_delay/manual",
+        )
+    ]
+    assert present == [
+        (
+            "Served",
+            "edge-service-delay on port 18890 of edge_site, since 2013-02-05T03:00:00+00:00, put back by ada "
+            "in deploy_delay/manual",
+        )
+    ]
