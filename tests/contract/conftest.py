@@ -5,18 +5,23 @@ from __future__ import annotations
 import sys
 import uuid
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.contract import validations as checks
-from tests.contract.tracking import Tracking, in_memory, on_mlflow, on_mlflow_over_the_bridge
+from tests.contract.tracking import Tracking, in_memory, on_mlflow, on_mlflow_over_the_bridge, over
 from tests.fakes.image_registry import InMemoryImageRegistry
 from tests.fakes.model_registry import InMemoryModelRegistry
-from tests.standins.azureml.bridging import bridged
-from tests.standins.azureml.server import running_azureml
+from tests.mlflow_runs import runs_on
+from tests.standins.azureml.bridging import MLFLOW, bridge_to, bridged
+from tests.standins.azureml.interpreter import running_mlflow
+from tests.standins.azureml.server import AzureMl, running_azureml
 
 from edge_training.adapters.bridge.client import Bridge
-from edge_training.adapters.bridge.ports import BridgedRegistry
+from edge_training.adapters.bridge.ports import BridgedRegistry, BridgedValidationArchive
 from edge_training.adapters.mlflow_registry import MlflowRegistry
 from edge_training.adapters.mlflow_session import MlflowSession
 from edge_training.adapters.oci_registry import OciRegistry
@@ -34,12 +39,44 @@ def azureml(site_settings, tmp_path_factory) -> Iterator[ModelRegistry]:
         yield registry
 
 
-@pytest.fixture(
-    params=[
-        "fake",
-        *(pytest.param(kind, marks=REAL) for kind in ("mlflow", "mlflow over the bridge", "azureml")),
-    ]
-)
+@dataclass(frozen=True)
+class OverMlflow:
+    """A workspace that is spoken to by MLflow's protocol.
+
+    Attributes:
+        standin: The workspace.
+        url: The MLflow server behind it, for whoever looks at what was written.
+        bridge: Leads to it.
+    """
+
+    standin: AzureMl
+    url: str
+    bridge: Bridge
+
+    def logs_of(self, run_id: str) -> dict[str, int]:
+        """Size by name of a run's logs."""
+        files = self.standin.files_of_run(run_id)
+        return {path.removeprefix("logs/"): files[path] for path in files if path.startswith("logs/")}
+
+
+@pytest.fixture(scope="module")
+def azureml_mlflow(site_settings, tmp_path_factory) -> Iterator[OverMlflow]:
+    """A workspace behind the bridge, by MLflow's protocol."""
+    folder = tmp_path_factory.mktemp("azureml-mlflow")
+    with (
+        running_mlflow(site_settings, tmp_path_factory.mktemp("mlflow")) as url,
+        running_azureml(folder, mlflow_url=url) as standin,
+        bridge_to(standin, site_settings, folder, kind=MLFLOW) as bridge,
+    ):
+        yield OverMlflow(standin, url, bridge)
+
+
+def real(*kinds: str) -> list[Any]:
+    """The fake, and real ones."""
+    return ["fake", *(pytest.param(kind, marks=REAL) for kind in kinds)]
+
+
+@pytest.fixture(params=real("mlflow", "mlflow over the bridge", "azureml", MLFLOW))
 def models(request) -> Iterator[ModelRegistry]:
     """A model registry."""
     if request.param == "fake":
@@ -47,6 +84,9 @@ def models(request) -> Iterator[ModelRegistry]:
         return
     if request.param == "azureml":
         yield request.getfixturevalue("azureml")
+        return
+    if request.param == MLFLOW:
+        yield BridgedRegistry(request.getfixturevalue("azureml_mlflow").bridge)
         return
     url = request.getfixturevalue("site").mlflow_url
     if request.param == "mlflow":
@@ -57,13 +97,15 @@ def models(request) -> Iterator[ModelRegistry]:
     bridge.close()
 
 
-@pytest.fixture(
-    params=["fake", pytest.param("mlflow", marks=REAL), pytest.param("mlflow over the bridge", marks=REAL)]
-)
+@pytest.fixture(params=real("mlflow", "mlflow over the bridge", MLFLOW))
 def tracking(request) -> Iterator[Tracking]:
     """The runs of trainings."""
     if request.param == "fake":
         yield in_memory()
+        return
+    if request.param == MLFLOW:
+        found = request.getfixturevalue("azureml_mlflow")
+        yield over(found.bridge, partial(runs_on, found.url, logs_of=found.logs_of))
         return
     url = request.getfixturevalue("site").mlflow_url
     if request.param == "mlflow":
@@ -73,15 +115,18 @@ def tracking(request) -> Iterator[Tracking]:
         yield found
 
 
-@pytest.fixture(params=["fake", pytest.param("mlflow", marks=REAL)])
+@pytest.fixture(params=real("mlflow", MLFLOW))
 def validations(request) -> checks.Checks:
     """The archive of checks."""
     if request.param == "fake":
         return checks.in_memory()
+    if request.param == MLFLOW:
+        found = request.getfixturevalue("azureml_mlflow")
+        return checks.Checks(BridgedValidationArchive(found.bridge), partial(checks.runs_on, found.url))
     return checks.on_mlflow(request.getfixturevalue("site").mlflow_url)
 
 
-@pytest.fixture(params=["fake", pytest.param("oci", marks=REAL)])
+@pytest.fixture(params=real("oci"))
 def images(request) -> Iterator[ImageRegistry]:
     """A container registry that we may push to."""
     if request.param == "fake":

@@ -7,9 +7,8 @@ in an address. So only the signed address comes from it; the bytes are streamed 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final, Protocol
 
-from edge_training.adapters.azureml_client import AzureMlClient
 from edge_training.adapters.azureml_faults import is_status
 from edge_training.errors import ModelRegistryRefused, ModelRegistryUnavailable
 from edge_training.validation_files import MAX_SIZE_BYTES
@@ -22,10 +21,20 @@ CONNECTIONS: Final = 2
 """How many blocks travel at once; all of them are in memory."""
 
 
+class Addresses(Protocol):
+    """Gives out signed addresses of a workspace's artifacts."""
+
+    def writable(self, container: str, path: str) -> str:
+        """Where to write an artifact, which is made unless it exists."""
+
+    def readable(self, container: str, path: str) -> str | None:
+        """Where to read an artifact, or None when there is none."""
+
+
 class RunFiles:
     """The files of one run."""
 
-    def __init__(self, client: AzureMlClient, container: str) -> None:
+    def __init__(self, client: Addresses, container: str) -> None:
         """Use a workspace.
 
         Args:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from edge_training.adapters import mlflow_limits, mlflow_versions
 from edge_training.adapters.mlflow_files import RunFiles
 from edge_training.ports.model_registry import CHAMPION_ALIAS, ModelVersion, Registration
+from edge_training.ports.tracking import POINTS_PER_BATCH
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 class MlflowDialect:
     """MLflow's own server."""
 
-    points_per_batch = 1000
+    points_per_batch = POINTS_PER_BATCH
     """It refuses more in one request."""
 
     def __init__(self, url: str) -> None:

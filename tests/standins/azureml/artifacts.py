@@ -92,6 +92,7 @@ def routes(artifacts: Artifacts) -> APIRouter:
         return artifacts.content(origin, container, path)
 
     @router.get("/write/{origin}/{container}/{path:path}")
+    @router.get("/{origin}/{container}/write")
     def write(origin: str, container: str, path: str) -> dict[str, Any]:
         return artifacts.content(origin, container, path, "rcw")
 

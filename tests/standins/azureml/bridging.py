@@ -15,6 +15,9 @@ from edge_training.adapters.bridge.client import INCLUDE_DIR, Bridge
 from edge_training.adapters.bridge.ports import BridgedRegistry
 from local_site.settings import Settings
 
+MLFLOW = "azureml-mlflow"
+"""The kind of registry that speaks to the workspace by MLflow's protocol."""
+
 
 def options(standin: AzureMl, **others: Any) -> dict[str, Any]:
     """What `open_azureml` is told of the stand-in."""
@@ -33,14 +36,14 @@ def options(standin: AzureMl, **others: Any) -> dict[str, Any]:
 
 
 @contextmanager
-def bridged(standin: AzureMl, settings: Settings, folder: Path, **others: Any) -> Iterator[BridgedRegistry]:
-    """The registry for the length of a block.
+def bridge_to(standin: AzureMl, settings: Settings, folder: Path, **others: Any) -> Iterator[Bridge]:
+    """A bridge for the length of a block.
 
     Args:
         standin: The workspace.
         settings: Where the other interpreter is cached.
         folder: Home of the other process.
-        others: Further options of `open_azureml`.
+        others: Further options of the registry, or another kind of it.
     """
     environment = {
         "PATH": os.environ["PATH"],
@@ -51,6 +54,13 @@ def bridged(standin: AzureMl, settings: Settings, folder: Path, **others: Any) -
     python = azureml_python(settings, folder / "install.log")
     bridge = Bridge(python, options(standin, **others), environment=environment)
     try:
-        yield BridgedRegistry(bridge)
+        yield bridge
     finally:
         bridge.close()
+
+
+@contextmanager
+def bridged(standin: AzureMl, settings: Settings, folder: Path, **others: Any) -> Iterator[BridgedRegistry]:
+    """The registry for the length of a block; the arguments are those of `bridge_to`."""
+    with bridge_to(standin, settings, folder, **others) as bridge:
+        yield BridgedRegistry(bridge)

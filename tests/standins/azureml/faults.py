@@ -51,7 +51,7 @@ class Fault:
     """One thing that goes wrong.
 
     Attributes:
-        method: HTTP method of the requests it strikes.
+        method: HTTP method of the requests it strikes; `*` for any.
         url: A regular expression that is searched for in `host/path?query`.
         refusal: Answer with this instead of doing anything, as the host that is asked words it.
         answer: Answer with this JSON and the status 200 instead of doing anything.
@@ -72,7 +72,8 @@ class Fault:
 
     def strikes(self, request: Call) -> bool:
         """Count a request, and say whether it is struck."""
-        if request.method != self.method or re.search(self.url, request.url) is None or self.times == 0:
+        is_meant = self.method in ("*", request.method) and re.search(self.url, request.url) is not None
+        if not is_meant or self.times == 0:
             return False
         if self.skip > 0:
             self.skip -= 1

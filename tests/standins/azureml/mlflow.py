@@ -117,10 +117,20 @@ def require_fitting(call: str, fields: dict[str, Any]) -> None:
     if call == "registered-models/create":
         limits.require_name(limits.MODEL_NAME, "Model", fields["name"])
     if call.startswith("runs/"):
+        require_fitting_points(fields.get("metrics", []))
         single = [fields] if call == "runs/set-tag" else []
         for tag in [*fields.get("tags", []), *single]:
             limits.require_length("A tag's name", tag["key"], limits.KEY_LENGTH)
             limits.require_length(f"The tag '{tag['key']}'", tag.get("value"), limits.VALUE_LENGTH)
+
+
+def require_fitting_points(points: list[dict[str, Any]]) -> None:
+    """Refuse metrics whose names are too long, or too many points at once."""
+    if len(points) > limits.METRIC_ROWS_PER_BATCH:
+        sentence = f"{len(points)} points are too many; {limits.METRIC_ROWS_PER_BATCH} are allowed."
+        raise Refused(400, "BadArgument", sentence)
+    for point in points:
+        limits.require_length("A metric's name", point["key"], limits.METRIC_NAME_LENGTH)
 
 
 def artifact_location(workspace: Workspace, experiment: str) -> str:

@@ -3,7 +3,9 @@
 Sources: the resource manager's body is that of "Common error response for all Azure Resource Manager APIs";
 the data plane's is `azureml/_restclient/models/error_response.py`, model management's
 `model_error_response.py` beside it; blob storage's is "Status and error codes" of its REST documentation;
-MLflow's is `RestException` in `mlflow/exceptions.py`; the login's is section 5.2 of RFC 6749.
+MLflow's is an error
+that a workspace has answered, in github.com/mlflow/mlflow/issues/11462 (its words for other statuses than 400
+are those of `mlflow/exceptions.py`); the login's is section 5.2 of RFC 6749.
 """
 
 from __future__ import annotations
@@ -34,6 +36,16 @@ class Refused(Exception):
         self.status, self.code, self.message, self.headers = status, code, message, dict(headers or {})
 
 
+_WORDS_OF_MLFLOW = {
+    400: "INVALID_PARAMETER_VALUE",
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "RESOURCE_DOES_NOT_EXIST",
+    409: "RESOURCE_CONFLICT",
+    429: "REQUEST_LIMIT_EXCEEDED",
+    503: "TEMPORARILY_UNAVAILABLE",
+}
+
 Wording = Callable[[Refused], Response]
 
 
@@ -51,9 +63,8 @@ def data_plane(refused: Refused) -> Response:
         "details": [],
         "innerError": {"code": refused.code},
     }
-    correlation = {"operation": uuid.uuid4().hex, "request": uuid.uuid4().hex[:16]}
-    body = {"error": root, "correlation": correlation, "environment": "standin", "location": "westeurope"}
-    return _json(refused, body | {"time": datetime.now(UTC).isoformat()})
+    told = {key.lower(): value for key, value in _circumstances().items()}
+    return _json(refused, {"error": root, **told})
 
 
 def model_management(refused: Refused) -> Response:
@@ -71,8 +82,12 @@ def model_management(refused: Refused) -> Response:
 
 
 def mlflow(refused: Refused) -> Response:
-    """As an MLflow server answers."""
-    return _json(refused, {"error_code": refused.code, "message": refused.message})
+    """As the workspace's MLflow answers."""
+    empty = ("Severity", "MessageFormat", "MessageParameters", "ReferenceCode", "DetailsUri", "Target")
+    error = {"Code": refused.code, "Message": refused.message, **dict.fromkeys(empty), "Details": []}
+    body = {"Error": error, **_circumstances(), "ComponentName": "mlflow"}
+    word = _WORDS_OF_MLFLOW.get(refused.status, "INTERNAL_ERROR")
+    return _json(refused, body | {"statusCode": refused.status, "error_code": word})
 
 
 def login(refused: Refused) -> Response:
@@ -88,6 +103,16 @@ def blob_storage(refused: Refused) -> Response:
     )
     headers = {**refused.headers, "x-ms-error-code": refused.code}
     return Response(body, refused.status, headers, media_type="application/xml")
+
+
+def _circumstances() -> dict[str, Any]:
+    """Where and when a request was refused."""
+    return {
+        "Correlation": {"operation": uuid.uuid4().hex, "request": uuid.uuid4().hex[:16]},
+        "Environment": "standin",
+        "Location": "westeurope",
+        "Time": datetime.now(UTC).isoformat(),
+    }
 
 
 def _json(refused: Refused, body: dict[str, Any]) -> Response:

@@ -24,6 +24,7 @@ from starlette.routing import Host, Router
 from starlette.types import ASGIApp
 from tests.standins.azureml import applications
 from tests.standins.azureml.applications import Rooms
+from tests.standins.azureml.artifacts import ARTIFACT, CONTAINER, RUNS
 from tests.standins.azureml.blobs import Blobs
 from tests.standins.azureml.entra import ServicePrincipal
 from tests.standins.azureml.faults import Faults, FaultyServer
@@ -67,6 +68,13 @@ class AzureMl:
         self._documents.clear(but=SECRET)
         self.blobs.clear()
         self.faults.clear()
+
+    def files_of_run(self, run_id: str) -> dict[str, int]:
+        """Size by path of a run's files; names that were given out and never written are none."""
+        prefix = f"{RUNS}/dcid.{run_id}/"
+        named = [found["path"] for found in self._documents.all(ARTIFACT, prefix)]
+        kept = {path: self.blobs.path(CONTAINER, f"{prefix}{path}") for path in named}
+        return {path: file.stat().st_size for path, file in kept.items() if file.exists()}
 
     def environment(self, home: Path) -> dict[str, str]:
         """What a client's process needs besides `PATH`.

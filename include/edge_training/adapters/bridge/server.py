@@ -14,13 +14,16 @@ import traceback
 from collections.abc import Callable, Mapping
 from queue import Queue
 from threading import Thread
-from typing import IO, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from edge_training.adapters.bridge.protocol import OPEN, line, message
 from edge_training.errors import EdgeError, StepCrashed
 from edge_training.ports.model_registry import ModelRegistry
 from edge_training.ports.tracking import LogArchive, TrainingRuns
 from edge_training.ports.validations import ValidationArchive
+
+if TYPE_CHECKING:
+    from edge_training.adapters.mlflow_session import MlflowSession
 
 CALL_END_S: Final = 2.0
 """How long a call may go on when nobody waits for it any more."""
@@ -40,13 +43,24 @@ CALLS = frozenset(
 
 def open_mlflow(**options: Any) -> Ports:
     """An MLflow server; see `MlflowSession` for the options."""
+    from edge_training.adapters.mlflow_session import MlflowSession
+
+    return _ports_over(MlflowSession(**options))
+
+
+def open_azureml_mlflow(**options: Any) -> Ports:
+    """A workspace of Azure Machine Learning by MLflow's protocol; see `AzureMlMlflowSession`."""
+    from edge_training.adapters.azureml_mlflow import AzureMlMlflowSession
+
+    return _ports_over(AzureMlMlflowSession(**options))
+
+
+def _ports_over(session: MlflowSession) -> Ports:
     from edge_training.adapters.mlflow_logs import MlflowLogArchive
     from edge_training.adapters.mlflow_registry import MlflowRegistry
-    from edge_training.adapters.mlflow_session import MlflowSession
     from edge_training.adapters.mlflow_training_runs import MlflowTrainingRuns
     from edge_training.adapters.mlflow_validations import MlflowValidationArchive
 
-    session = MlflowSession(**options)
     return {
         "registry": MlflowRegistry(session),
         "runs": MlflowTrainingRuns(session),
@@ -62,7 +76,11 @@ def open_azureml(**options: Any) -> Ports:
     return {"registry": azureml_open.open_azureml(**options)}
 
 
-OPENERS: Mapping[str, Callable[..., Ports]] = {"mlflow": open_mlflow, "azureml": open_azureml}
+OPENERS: Mapping[str, Callable[..., Ports]] = {
+    "mlflow": open_mlflow,
+    "azureml": open_azureml,
+    "azureml-mlflow": open_azureml_mlflow,
+}
 """By the registry's kind; each takes what else the client says of it."""
 
 
