@@ -19,15 +19,17 @@ def main() -> None:
     login = ServicePrincipalAuthentication(known["tenant_id"], known["client_id"], known["client_secret"])
     workspace = Workspace(known["subscription_id"], known["resource_group"], known["workspace"], auth=login)
     found = [model for name in asked["names"] for model in Model.list(workspace, name=name)]
-    print(json.dumps([seen(model) for model in found]))
+    print(json.dumps([seen(workspace, model) for model in found]))
 
 
-def seen(model: Any) -> dict[str, Any]:
-    """What azureml-core says of a version."""
+def seen(workspace: Any, model: Any) -> dict[str, Any]:
+    """What azureml-core says of a version, and of the run it comes from."""
+    run = workspace.get_run(model.run_id) if model.run_id else None
     return {
         "name": model.name,
         "version": str(model.version),
         "run_id": model.run_id,
+        "compute_target": run.get_details().get("target") if run else None,
         "framework": model.model_framework,
         "tags": model.tags,
         "properties": model.properties,

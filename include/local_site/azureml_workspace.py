@@ -6,6 +6,7 @@ imported here (docs/decisions/0025). Clients find it under the real hosts' names
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import subprocess
@@ -16,6 +17,7 @@ from typing import Any
 
 import httpx
 
+from local_site.credentials import ensure_ssh_key
 from local_site.errors import StartFailed
 from local_site.files import read_json
 from local_site.health import ASK_LIMIT_S, LOOPBACK, ssl_context
@@ -24,6 +26,9 @@ from local_site.processes import ProcessSpec
 from local_site.settings import Ports
 
 STANDIN = "tests.standins.azureml"
+ATTACHING_KIND = "azureml"
+COMPUTE_TARGET = "edge-site-vm"
+SITE = "edge_site"
 ANY_HOST = "https://management.azure.com/"
 CLIENT_LIMIT_S = 300
 
@@ -65,19 +70,24 @@ def answers(layout: Layout, ports: Ports) -> bool:
     return True
 
 
-def client(layout: Layout, kind: str, python: Path) -> dict[str, str]:
+def client(layout: Layout, kind: str, python: Path) -> dict[str, Any]:
     """What a client has to know of the running workspace, in the words of an Airflow connection.
 
     Args:
         layout: Paths of the site.
-        kind: Which client it is.
+        kind: Which client it is; one of them also attaches the site's VM, with a key made for that alone.
         python: The interpreter that has it.
     """
-    known: dict[str, str] = read_json(layout.azureml_client_file)
-    return {"kind": kind, "python": str(python), **known}
+    known: dict[str, Any] = {"kind": kind, "python": str(python), **read_json(layout.azureml_client_file)}
+    if kind != ATTACHING_KIND:
+        return known
+    key_file = layout.azureml_dir / "compute_key"
+    ensure_ssh_key(key_file)
+    machine = {"name": COMPUTE_TARGET, "address": LOOPBACK, "user": getpass.getuser(), "site": SITE}
+    return {**known, "compute_target": {**machine, "key_file": str(key_file)}}
 
 
-def versions(known: Mapping[str, str], names: Sequence[str]) -> list[dict[str, Any]]:
+def versions(known: Mapping[str, Any], names: Sequence[str]) -> list[dict[str, Any]]:
     """Model versions as azureml-core itself sees them, whoever has registered them.
 
     Args:

@@ -160,7 +160,16 @@ def show_registry(console: Console, report: Mapping[str, Any], info: SiteInfo) -
 def workspace_versions(versions: Sequence[Mapping[str, Any]]) -> Table:
     """What azureml-core lists of the models."""
     table = Table(title="\nThe versions, as azureml-core sees them", title_justify="left", box=SIMPLE_HEAD)
-    for heading in ("model", "version", "state", "partition", "training key", "framework", "run"):
+    for heading in (
+        "model",
+        "version",
+        "state",
+        "partition",
+        "training key",
+        "framework",
+        "trained on",
+        "run",
+    ):
         table.add_column(heading, no_wrap=True)
     for version in versions:
         tags = version["tags"]
@@ -172,6 +181,7 @@ def workspace_versions(versions: Sequence[Mapping[str, Any]]) -> Table:
             tags.get("partition", ""),
             key[:SHORT_DIGEST],
             version["framework"] or "",
+            version["compute_target"] or "",
             (version["run_id"] or "")[:RUN_ID],
         )
     return table

@@ -67,7 +67,7 @@ class SiteInfo:
     airflow_user: str
     airflow_password: str = field(repr=False)
     service_port: int
-    azureml: Mapping[str, str] | None = field(default=None, repr=False)
+    azureml: Mapping[str, Any] | None = field(default=None, repr=False)
 
 
 PATH_FIELDS = ("ssh_private_key_file", "ca_file")

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from local_site import (
     airflow,
@@ -59,7 +60,7 @@ class Site:
     python: Path = field(init=False)
     azurite_dir: Path = field(init=False)
     azureml_python: Path = field(init=False)
-    workspace: dict[str, str] | None = None
+    workspace: dict[str, Any] | None = None
     wheels: dict[str, Path] = field(default_factory=dict)
     runtimes: dict[str, RuntimeImage] = field(default_factory=dict)
     images: dict[str, str] = field(default_factory=dict)

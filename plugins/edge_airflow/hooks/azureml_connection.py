@@ -10,7 +10,9 @@ from uuid import UUID
 
 from airflow.sdk import Connection
 
+from edge_airflow.hooks.compute_target import compute_options
 from edge_airflow.hooks.fields import WHERE, certificates_file, extra_of, proxy_address, required
+from edge_airflow.hooks.site import ssh_target
 from edge_training.errors import BadRequest
 
 KINDS: Final = ("azureml", "azureml-mlflow")
@@ -35,8 +37,12 @@ class AzureMl:
     proxy: str = ""
 
 
-def azureml(connection: Connection) -> AzureMl:
+def azureml(connection: Connection, vm: Connection | None = None) -> AzureMl:
     """The workspace behind a connection.
+
+    Args:
+        connection: The workspace's.
+        vm: That of the site whose VM is the compute target; None where there is none.
 
     Raises:
         BadRequest: A field that is needed is missing, or one cannot be right.
@@ -54,6 +60,7 @@ def azureml(connection: Connection) -> AzureMl:
             "client_id": required(connection, "login (the service principal's client id)", connection.login),
             "client_secret": required(connection, "password (its client secret)", connection.password),
             "ca_file": certificates_file(connection, "ca_file"),
+            **(compute_options(connection, ssh_target(vm).private_key) if vm else {}),
         },
         proxy_address(connection, address, _PROXY_RISK) if address else "",
     )

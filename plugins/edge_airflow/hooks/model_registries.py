@@ -40,8 +40,12 @@ class FoundRegistry(Protocol):
         """The tracker of trainings; from a worker or a trigger."""
 
 
-def found_registry(connection: Connection) -> FoundRegistry:
+def found_registry(connection: Connection, vm: Connection | None = None) -> FoundRegistry:
     """The registry of the connection's kind.
+
+    Args:
+        connection: The registry's.
+        vm: That of the site whose VM is the compute target; None where there is none.
 
     Raises:
         BadRequest: There is no such kind, or a field that it needs is missing or cannot be right.
@@ -50,7 +54,7 @@ def found_registry(connection: Connection) -> FoundRegistry:
     if kind == MLFLOW:
         return MlflowServer(server_of(connection))
     if kind in azureml_connection.KINDS:
-        return AzureMlWorkspace(connection.conn_id, azureml_connection.azureml(connection))
+        return AzureMlWorkspace(connection.conn_id, azureml_connection.azureml(connection, vm))
     raise BadRequest(
         f"The kind {kind!r} of the connection {connection.conn_id} is none of "
         f"{', '.join((MLFLOW, *azureml_connection.KINDS))}; correct it {WHERE}."

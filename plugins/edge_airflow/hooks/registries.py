@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from asgiref.sync import sync_to_async
 
+from edge_airflow.hooks import compute_target
 from edge_airflow.hooks.fields import certificates, required
 from edge_airflow.hooks.lookups import ConnectionHook
 from edge_airflow.hooks.model_registries import FoundRegistry, found_registry
@@ -76,7 +77,11 @@ class ModelRegistryHook(ConnectionHook):
     async def atracker(self) -> RunTracker:
         """The tracker of trainings, from a trigger."""
         connection = await self.aget_connection(self.conn_id)
-        return await sync_to_async(lambda: found_registry(connection).tracker())()
+        site = compute_target.site_of(connection)
+        vm = await self.aget_connection(f"{site}_vm") if site else None
+        return await sync_to_async(lambda: found_registry(connection, vm).tracker())()
 
     def _found(self) -> FoundRegistry:
-        return found_registry(self.get_connection(self.conn_id))
+        connection = self.get_connection(self.conn_id)
+        site = compute_target.site_of(connection)
+        return found_registry(connection, self.get_connection(f"{site}_vm") if site else None)

@@ -27,6 +27,7 @@ def test_a_version_in_a_workspace_is_shown_as_its_client_sees_it():
         "version": "7",
         "run_id": None,
         "framework": None,
+        "compute_target": None,
         "tags": {"state": "registered", "partition": "2013-02-01"},
         "properties": {"training_key": "ab" * 32},
     }

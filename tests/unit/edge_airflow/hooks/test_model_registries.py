@@ -7,6 +7,8 @@ import sys
 
 import pytest
 from airflow.sdk import Connection
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from tests.standins.certificates import certificates
 
 from edge_airflow.hooks.model_registries import found_registry
@@ -129,3 +131,21 @@ def test_a_field_that_cannot_be_right_is_named_with_the_remedy(extra, sentence):
 
 def test_no_secret_shows_where_a_registry_is_printed():
     assert "hunter2" not in repr(found_registry(connection()))
+
+
+async def test_the_compute_targets_key_is_held_against_that_of_its_site(monkeypatch, tmp_path):
+    """From a worker and from a trigger: the site's connection is looked up for it."""
+    made = Ed25519PrivateKey.generate()
+    key = made.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
+    key_file = tmp_path / "key"
+    key_file.write_text(key)
+    machine = {"name": "vm", "address": "10.0.0.4", "user": "u", "key_file": str(key_file), "site": "plant"}
+    known = {"conn_type": "http", "login": "principal", "password": "hunter2"}
+    workspace = known | {"extra": EXTRA | {"compute_target": machine}}
+    vm = {"conn_type": "ssh", "host": "vm", "login": "edge", "extra": {"private_key": key, "host_key": "k"}}
+    monkeypatch.setenv("AIRFLOW_CONN_EDGE_AZUREML", json.dumps(workspace))
+    monkeypatch.setenv("AIRFLOW_CONN_PLANT_VM", json.dumps(vm))
+    with pytest.raises(BadRequest, match="the key that Airflow uses for plant"):
+        ModelRegistryHook("edge_azureml").tracker()
+    with pytest.raises(BadRequest, match="the key that Airflow uses for plant"):
+        await ModelRegistryHook("edge_azureml").atracker()
