@@ -14,6 +14,15 @@ from edge_training.adapters.bridge.ports import BridgedRegistry
 from edge_training.errors import BadRequest, ModelRegistryUnavailable
 from edge_training.lineage.__main__ import CONNECTION_SERVER
 
+ID = "11111111-2222-3333-4444-555555555555"
+FAR = """
+import json, sys
+opened = json.loads(sys.stdin.readline())["arguments"]["registry"]
+print(json.dumps({"version": 1, "value": None}), flush=True)
+said = f"{opened['client_id']} asks for {json.loads(sys.stdin.readline())['call']}"
+print(json.dumps({"version": 1, "error": {"kind": "ModelRegistryUnavailable", "message": said}}), flush=True)
+"""
+
 
 @pytest.fixture
 def registry(tmp_path):
@@ -36,6 +45,19 @@ def registry(tmp_path):
 def test_the_connection_decides_which_registry_is_asked(registry):
     with pytest.raises(BadRequest, match=r"The connection edge_mlflow lacks host; .* with --registry"):
         registry({"conn_type": "http"}).get("delay", "1")
+
+
+def test_a_connection_to_a_workspace_leads_on_to_its_interpreter(registry, tmp_path):
+    (tmp_path / "far.py").write_text(FAR)
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\nexec {sys.executable} {tmp_path / 'far.py'}\n")
+    python.chmod(0o755)
+    place = {"subscription_id": ID, "tenant_id": ID, "resource_group": "g", "workspace": "w"}
+    extra = json.dumps(place | {"kind": "azureml", "python": str(python)})
+
+    known = {"conn_type": "http", "login": ID, "password": "secret", "extra": extra}
+    with pytest.raises(ModelRegistryUnavailable, match=f"^{ID} asks for registry.get$"):
+        registry(known).get("delay", "1")
 
 
 def test_a_connection_that_airflow_cannot_look_up_is_told(registry):
