@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +23,47 @@ from local_site.errors import StartFailed
 from local_site.files import read_json
 from local_site.health import ASK_LIMIT_S, LOOPBACK, ssl_context
 from local_site.layout import Layout
-from local_site.processes import ProcessSpec
-from local_site.settings import Ports
+from local_site.model_registry import model_registry
+from local_site.processes import ProcessSpec, Supervisor
+from local_site.settings import Ports, Settings
 
 STANDIN = "tests.standins.azureml"
 ATTACHING_KIND = "azureml"
+MLFLOW_KIND = "azureml-mlflow"
 COMPUTE_TARGET = "edge-site-vm"
 SITE = "edge_site"
 ANY_HOST = "https://management.azure.com/"
 CLIENT_LIMIT_S = 300
+
+
+def ensure(
+    settings: Settings, layout: Layout, supervisor: Supervisor, mlflow_python: Path, client_python: Path
+) -> dict[str, Any]:
+    """Make the workspace run; gives what `client` gives.
+
+    Args:
+        settings: The site's.
+        layout: Its paths.
+        supervisor: Its processes.
+        mlflow_python: Interpreter of the environment that holds the full mlflow.
+        client_python: Interpreter of the environment that holds the workspace's clients.
+    """
+    if settings.model_registry == MLFLOW_KIND:
+        supervisor.ensure(mlflow_behind(layout, mlflow_python, settings.ports))
+    supervisor.ensure(workspace(layout, settings.root, settings.ports))
+    return client(layout, settings.model_registry, client_python)
+
+
+def mlflow_behind(layout: Layout, python: Path, ports: Ports) -> ProcessSpec:
+    """An MLflow server that only the workspace uses, for clients that speak MLflow's protocol to it.
+
+    Args:
+        layout: Paths of the site.
+        python: Interpreter of the environment that holds the full mlflow.
+        ports: The site's ports.
+    """
+    own = Layout(layout.azureml_dir, layout.cache_dir)
+    return replace(model_registry(own, python, ports.azureml_mlflow), name="azureml-mlflow")
 
 
 def workspace(layout: Layout, root: Path, ports: Ports) -> ProcessSpec:
@@ -39,12 +72,12 @@ def workspace(layout: Layout, root: Path, ports: Ports) -> ProcessSpec:
     Args:
         layout: Paths of the site.
         root: The repository.
-        ports: The site's ports; the workspace's MLflow is the site's own.
+        ports: The site's ports.
     """
     options = {
         "--folder": str(layout.azureml_dir),
         "--proxy-port": str(ports.azureml_proxy),
-        "--mlflow-url": f"http://{LOOPBACK}:{ports.mlflow}",
+        "--mlflow-url": f"http://{LOOPBACK}:{ports.azureml_mlflow}",
     }
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     return ProcessSpec(

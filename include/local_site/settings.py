@@ -56,6 +56,11 @@ class Ports:
         return self.base + 51
 
     @property
+    def azureml_mlflow(self) -> int:
+        """MLflow behind that stand-in."""
+        return self.base + 52
+
+    @property
     def airflow(self) -> int:
         """Airflow's UI and API."""
         return self.base + 80

@@ -189,11 +189,9 @@ class Site:
         self.azureml_python = environments.azureml_python(self.layout.cache_dir, self.settings.root, log_file)
 
     def _start_workspace(self) -> None:
-        self.supervisor.ensure(
-            azureml_workspace.workspace(self.layout, self.settings.root, self.settings.ports)
+        self.workspace = azureml_workspace.ensure(
+            self.settings, self.layout, self.supervisor, self.python, self.azureml_python
         )
-        kind = self.settings.model_registry
-        self.workspace = azureml_workspace.client(self.layout, kind, self.azureml_python)
 
     def _install_azurite(self) -> None:
         self.azurite_dir = environments.azurite_directory(

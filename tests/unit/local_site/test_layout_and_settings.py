@@ -38,6 +38,7 @@ def test_ports_move_together_and_never_meet():
         ports.registry,
         ports.mlflow,
         ports.azureml_proxy,
+        ports.azureml_mlflow,
         ports.airflow,
         ports.service,
     ]

@@ -45,7 +45,7 @@ def test_a_workspace_is_there_only_where_it_is_asked_for_and_before_airflow_is_t
     assert not any("Azure" in name for name in steps)
     site = Site(replace(SETTINGS, model_registry="azureml"), with_airflow=True)
     asked = {step.name: step for step in site._steps()}
-    assert before(asked, "Airflow's connections") >= {WORKSPACE, "model registry"}
+    assert before(asked, "Airflow's connections") >= {WORKSPACE, "Azure Machine Learning's client"}
 
 
 def test_whoever_stops_a_site_is_told_of_its_engine_too(tmp_path, monkeypatch):
