@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlparse
+from urllib.parse import parse_qs, quote, urlparse
 
 from edge_training.adapters.azureml_faults import is_status
 from edge_training.errors import ModelRegistryRefused
@@ -151,12 +151,13 @@ class AzureMlClient:
         )
         if path in (made.artifact_content_information or {}):
             return str(made.artifact_content_information[path].content_uri)
-        return str(self._artifacts.artifact.get_write_sas(*self._scope, ORIGIN, container, path).content_uri)
+        found = self._artifacts.artifact.get_write_sas(*self._scope, ORIGIN, container, quote(path))
+        return str(found.content_uri)
 
     def readable(self, container: str, path: str) -> str | None:
         """The signed address to read an artifact at, or None when there is none."""
         get = self._artifacts.artifact.get_content_information
-        found = _unless_absent(get, *self._scope, ORIGIN, container, path)
+        found = _unless_absent(get, *self._scope, ORIGIN, container, quote(path))
         return None if found is None else str(found.content_uri)
 
 

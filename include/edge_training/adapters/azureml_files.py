@@ -117,10 +117,10 @@ def _size_bytes(blob: BlobClient) -> int | None:
 
 def _blob(address: str) -> BlobClient:
     """A blob at a signed address; a block that is lost on the way is sent again."""
-    from azure.storage.blob import BlobClient, ExponentialRetry
+    from azure.storage.blob import BlobClient, LinearRetry
 
     sizes: dict[str, Any] = dict.fromkeys(
         ("max_single_put_size", "max_block_size", "max_single_get_size", "max_chunk_get_size"), BLOCK_BYTES
     )
-    retry = ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=2)
+    retry = LinearRetry(backoff=1, retry_total=2, random_jitter_range=0)
     return BlobClient.from_blob_url(address, retry_policy=retry, **sizes)

@@ -19,20 +19,31 @@ FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 8.0
 
 
-def patiently(action: Callable[[], T], patience_s: float) -> T:
+def patiently(
+    action: Callable[[], T],
+    patience_s: float,
+    now: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> T:
     """Do something that is safe to repeat, until the registry has answered or patience is at its end.
+
+    Args:
+        action: What is done.
+        patience_s: How long it is repeated.
+        now: The clock, in seconds.
+        sleep: Waits for some seconds.
 
     Raises:
         ModelRegistryUnavailable: It did not answer in time, or asks for more time than there is.
     """
-    deadline, pause_s = time.monotonic() + patience_s, FIRST_PAUSE_S
+    deadline, pause_s = now() + patience_s, FIRST_PAUSE_S
     while True:
         try:
             return action()
         except ModelRegistryUnavailable as error:
             wait_s = max(pause_s, error.details.get(RETRY_AFTER, 0.0))
-            if time.monotonic() + wait_s > deadline:
+            if now() + wait_s > deadline:
                 raise
             log.warning("%s Next try in %g s.", error, wait_s)
-        time.sleep(wait_s)
+        sleep(wait_s)
         pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
