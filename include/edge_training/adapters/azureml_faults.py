@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +19,8 @@ from edge_training.errors import EdgeError, ModelRegistryRefused, ModelRegistryU
 
 _REASON_LENGTH = 300
 _SIGNATURE = re.compile(r"\bsig=[^&\s'\"]*")
+_PRINTED_STATUS = re.compile(r"Response Code: (\d{3})")
+"""How azureml-core tells what the resource provider answered when it throws the answer away."""
 _QUOTA = ("quota", "limitexceeded")
 """Words of the codes that a subscription at its limit is told."""
 
@@ -71,7 +73,7 @@ def refused(workspace: str, principal: str, answer: Answer) -> EdgeError:
         )
     if answer.status in (408, 429) or answer.status >= 500:
         return ModelRegistryUnavailable(
-            f"Azure Machine Learning is too busy or out of order for {workspace} {told}.",
+            f"Azure Machine Learning is too busy or out of order for {workspace} {told}; try again later.",
             {RETRY_AFTER: answer.retry_after_s},
         )
     if answer.status in (401, 403):
@@ -106,7 +108,8 @@ def answer_of(error: BaseException) -> Answer | None:
     for response in _responses(error):
         code, reason = _told(_text(response))
         return Answer(int(response.status_code), code, reason, _retry_after_s(response))
-    return None
+    printed = _PRINTED_STATUS.search(_text_of(error))
+    return Answer(int(printed[1]), "", said(error)) if printed else None
 
 
 def is_status(error: BaseException, *statuses: int) -> bool:
@@ -118,10 +121,13 @@ def is_status(error: BaseException, *statuses: int) -> bool:
 def said(error: BaseException) -> str:
     """What the innermost exception says; some of azureml-core's cannot be printed."""
     *_, first = causes(error)
-    text = ""
+    return f"{type(first).__name__}: {_short(_text_of(first))}"
+
+
+def _text_of(error: BaseException) -> str:
     with suppress(Exception):  # a fault of azureml-core's: ServiceException.__str__ reads what may be missing
-        text = _short(str(first))
-    return f"{type(first).__name__}: {text}"
+        return str(error)
+    return ""
 
 
 def _responses(error: BaseException) -> Iterator[Any]:
@@ -151,10 +157,13 @@ def _told(body: str) -> tuple[str, str]:
         found = found["error"]
     if not isinstance(found, dict):
         return "", _short(body)
-    code, inner = found.get("code"), found
-    while isinstance(inner := inner.get("innerError"), dict):
-        code = inner.get("code") or code
-    return str(code or ""), _short(str(found.get("message") or ""))
+    return _innermost_code(found), _short(str(found.get("message") or ""))
+
+
+def _innermost_code(error: Mapping[str, Any]) -> str:
+    """The most exact of the codes; the outer ones of the data plane say no more than `UserError`."""
+    inner = error.get("innerError")
+    return (_innermost_code(inner) if isinstance(inner, dict) else "") or str(error.get("code") or "")
 
 
 def _short(text: str) -> str:

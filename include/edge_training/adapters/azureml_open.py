@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Any
 
+from edge_training.adapters.azureml_computes import Machine, SiteCompute
 from edge_training.adapters.azureml_registry import AzureMlRegistry
 from edge_training.adapters.azureml_session import AzureMlSession
 
 
-def open_azureml(*, compute_target: str | None = None, **workspace: Any) -> AzureMlRegistry:
-    """A workspace; see `AzureMlSession` for the options, and `AzureMlRegistry` for the target."""
-    return AzureMlRegistry(AzureMlSession(**workspace), compute_target)
+def open_azureml(
+    *, compute: Mapping[str, Any] | None = None, other_keys: Collection[str] = frozenset(), **workspace: Any
+) -> AzureMlRegistry:
+    """A workspace.
+
+    Args:
+        compute: The site's VM, which is kept attached as compute target; see `Machine` for its fields.
+        other_keys: Fingerprints of the keys that must not be the compute target's.
+        workspace: See `AzureMlSession` for the options.
+    """
+    session = AzureMlSession(**workspace)
+    site_compute = SiteCompute(session, Machine(**compute), other_keys) if compute else None
+    return AzureMlRegistry(session, site_compute)

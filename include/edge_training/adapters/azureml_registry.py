@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from edge_runner.listing import LISTING_PATH, ListedFile, bundle_digest
 from edge_training import bundle as bundles
+from edge_training.adapters.azureml_computes import SiteCompute
 from edge_training.adapters.azureml_files import RunFiles
 from edge_training.adapters.azureml_limits import require_writable
 from edge_training.adapters.azureml_registering import (
@@ -45,15 +46,15 @@ if TYPE_CHECKING:
 class AzureMlRegistry:
     """A workspace; implements `ModelRegistry`."""
 
-    def __init__(self, session: AzureMlSession, compute_target: str | None = None) -> None:
+    def __init__(self, session: AzureMlSession, site_compute: SiteCompute | None = None) -> None:
         """Use a workspace; nothing is sent yet.
 
         Args:
             session: The workspace.
-            compute_target: The attached machine that trainings run on.
+            site_compute: The machine that trainings run on.
         """
         self._session = session
-        self._compute_target = compute_target
+        self._site_compute = site_compute
 
     def find(self, name: str, training_key: str) -> ModelVersion | None:
         """See `ModelRegistry.find`."""
@@ -72,10 +73,9 @@ class AzureMlRegistry:
         """See `ModelRegistry.register`."""
         require_writable(registration)
         files = bundles.read_listing(registration.bundle)
+        target = self._site_compute.attached_name() if self._site_compute else None
         return self._session.call(
-            lambda client: Registering(
-                client, registration, files, self._compute_target, self._link_to_run
-            ).run()
+            lambda client: Registering(client, registration, files, target, self._link_to_run).run()
         )
 
     def set_tags(self, version: ModelVersion, tags: Mapping[str, str]) -> ModelVersion:

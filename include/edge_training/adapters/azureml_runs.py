@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import NAMESPACE_URL, uuid5
 
 from edge_runner.frames import Point
+from edge_training.adapters.azureml_computes import SiteCompute
 from edge_training.adapters.azureml_faults import is_status
 from edge_training.adapters.azureml_limits import POINTS_PER_BATCH, cut, require_name
 from edge_training.adapters.azureml_session import AzureMlSession
@@ -73,15 +74,15 @@ class AzureMlRuns:
     Every call may raise `ModelRegistryUnavailable` (try again) or `ModelRegistryRefused` (do not).
     """
 
-    def __init__(self, session: AzureMlSession, compute_target: str | None = None) -> None:
+    def __init__(self, session: AzureMlSession, site_compute: SiteCompute | None = None) -> None:
         """Use a workspace; nothing is sent yet.
 
         Args:
             session: The workspace.
-            compute_target: The attached machine that trainings run on.
+            site_compute: The machine that trainings run on.
         """
         self._session = session
-        self._compute_target = compute_target
+        self._site_compute = site_compute
 
     def training_run(
         self, model_name: str, training_key: str, tags: Mapping[str, str]
@@ -97,9 +98,8 @@ class AzureMlRuns:
             Its id, how it stands, and whether a version was completed from it.
         """
         require_name(model_name)
-        run = self._session.call(
-            lambda client: ensure_run(client, model_name, training_key, tags, self._compute_target)
-        )
+        target = self._site_compute.attached_name() if self._site_compute else None
+        run = self._session.call(lambda client: ensure_run(client, model_name, training_key, tags, target))
         return run.run_id, run.status, run.is_registered
 
     def log_points(self, run_id: str, points: Sequence[Point]) -> None:

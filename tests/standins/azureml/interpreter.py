@@ -56,7 +56,7 @@ class Program:
     file: Path
     environment: Mapping[str, str]
     directory: Path
-    always: Mapping[str, str]
+    always: Mapping[str, Any]
 
     def __call__(
         self, function: str, /, *, settings: Mapping[str, str] | None = None, **arguments: Any

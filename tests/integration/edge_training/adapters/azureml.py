@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
+from tests.standins.azureml.arm import COMPUTES_VERSION
+from tests.standins.azureml.bridging import options
+from tests.standins.azureml.interpreter import Program, azureml_python
 from tests.standins.azureml.server import AzureMl
 
+from edge_training.adapters.bridge.client import INCLUDE_DIR
 from local_site.health import ssl_context
+from local_site.settings import Settings
+
+PROGRAM = Path(__file__).parent / "programs" / "azureml_steps.py"
+CALLING = Path(__file__).parents[2] / "standins" / "azureml" / "programs"
+"""Where the module is that makes the calls of a program."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +54,11 @@ class Workspace:
         found = self._get("artifact/v2.0", f"artifacts/ExperimentRun/dcid.{run_id}")["value"]
         return [each["path"] for each in found]
 
+    def computes(self) -> dict[str, dict[str, Any]]:
+        """Address and port of the attached machines by name."""
+        found = self._get("rp/workspaces", "computes", **{"api-version": COMPUTES_VERSION})["value"]
+        return {each["name"]: each["properties"]["properties"] for each in found}
+
     def experiment(self, name: str) -> dict[str, Any]:
         """An experiment."""
         return self._get("history/v1.0", f"experiments/{name}")
@@ -66,3 +81,15 @@ class Workspace:
             headers=token,
         ) as client:
             yield client
+
+
+def steps(standin: AzureMl, settings: Settings, home: Path) -> Program:
+    """Calls functions of our own adapter in azureml-core's interpreter."""
+    told = {name: value for name, value in options(standin).items() if name != "kind"}
+    environment = {
+        "HOME": str(home),
+        "HTTPS_PROXY": f"http://{standin.proxy}",
+        "PYTHONPATH": f"{INCLUDE_DIR}:{CALLING}",
+    }
+    python = azureml_python(settings, home / "install.log")
+    return Program(python, PROGRAM, environment, home, {"options": told})

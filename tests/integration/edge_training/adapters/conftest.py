@@ -8,6 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from tests.integration.edge_training.adapters.azureml import Workspace, steps
+from tests.standins.azureml.interpreter import Program
+from tests.standins.azureml.server import AzureMl, running_azureml
 
 from local_site.environments import site_python as prepared_python
 from local_site.layout import Layout
@@ -69,3 +72,29 @@ def _served(directory: Path, python: Path, port: int, *options: str) -> Iterator
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="module")
+def azureml_standin(tmp_path_factory) -> Iterator[AzureMl]:
+    """A stand-in for Azure Machine Learning."""
+    with running_azureml(tmp_path_factory.mktemp("azureml")) as standin:
+        yield standin
+
+
+@pytest.fixture
+def azureml(azureml_standin) -> AzureMl:
+    """A workspace without anything."""
+    azureml_standin.forget()
+    return azureml_standin
+
+
+@pytest.fixture
+def workspace(azureml) -> Workspace:
+    """How it looks from outside."""
+    return Workspace(azureml)
+
+
+@pytest.fixture
+def program(azureml, site_settings, tmp_path) -> Program:
+    """Our adapter in azureml-core's interpreter, without the bridge."""
+    return steps(azureml, site_settings, tmp_path)

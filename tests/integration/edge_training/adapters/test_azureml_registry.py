@@ -11,7 +11,7 @@ from tests.integration.edge_training.adapters.azureml import Workspace
 from tests.standins.azureml import faults
 from tests.standins.azureml.bridging import bridged
 from tests.standins.azureml.faults import Call, Cut, Fault
-from tests.standins.azureml.server import AzureMl, running_azureml
+from tests.standins.azureml.server import AzureMl
 
 from edge_training.bundle import Metric
 from edge_training.errors import ModelRegistryRefused, ModelRegistryUnavailable
@@ -28,36 +28,17 @@ MODEL = bundles.FILES | {
 
 
 @pytest.fixture(scope="module")
-def standin(tmp_path_factory) -> Iterator[AzureMl]:
-    with running_azureml(tmp_path_factory.mktemp("azureml")) as standin:
-        yield standin
-
-
-@pytest.fixture
-def azureml(standin) -> AzureMl:
-    """A workspace without anything."""
-    standin.forget()
-    return standin
-
-
-@pytest.fixture
-def workspace(azureml) -> Workspace:
-    """How it looks from outside."""
-    return Workspace(azureml)
-
-
-@pytest.fixture(scope="module")
-def impatient(standin, site_settings, tmp_path_factory) -> Iterator[ModelRegistry]:
+def impatient(azureml_standin, site_settings, tmp_path_factory) -> Iterator[ModelRegistry]:
     """A registry that waits for nothing: what is cut ends its call."""
     home = tmp_path_factory.mktemp("impatient")
-    with bridged(standin, site_settings, home, patience_s=0, compute_target=TARGET) as registry:
+    with bridged(azureml_standin, site_settings, home, patience_s=0, compute_target=TARGET) as registry:
         yield registry
 
 
 @pytest.fixture(scope="module")
-def patient(standin, site_settings, tmp_path_factory) -> Iterator[ModelRegistry]:
+def patient(azureml_standin, site_settings, tmp_path_factory) -> Iterator[ModelRegistry]:
     """A registry as it is used."""
-    with bridged(standin, site_settings, tmp_path_factory.mktemp("patient")) as registry:
+    with bridged(azureml_standin, site_settings, tmp_path_factory.mktemp("patient")) as registry:
         yield registry
 
 
