@@ -80,7 +80,7 @@ class Registering:
             version = self._elect()
         if version is None:
             raise ModelRegistryUnavailable(f"A version of {wanted.name} vanished; it is made again.")
-        if version.kv_tags.get(STATE_TAG) == wanted.state:
+        if tags_of(version).get(STATE_TAG) == wanted.state:
             return model_version(version)
         if made is None or version.id != made.id:
             self._take_back_state(version)
@@ -102,8 +102,8 @@ class Registering:
 
     def _take_back_state(self, version: Model) -> None:
         """Make a version unfinished while its files change."""
-        if STATE_TAG in version.kv_tags:
-            kept = {name: value for name, value in version.kv_tags.items() if name != STATE_TAG}
+        kept = {name: value for name, value in tags_of(version).items() if name != STATE_TAG}
+        if kept != tags_of(version):
             self._client.replace_tags(version, kept)
 
     def _ensure_run(self) -> TrainingRun:
@@ -215,7 +215,7 @@ class Registering:
 def of_training(client: AzureMlClient, name: str, training_key: str) -> list[Model]:
     """The versions of a training, the one that stays first: a finished one, else the oldest."""
     found = list(client.versions(name, properties={TRAINING_KEY_TAG: training_key}))
-    return sorted(found, key=lambda version: (STATE_TAG not in version.kv_tags, int(version.version)))
+    return sorted(found, key=lambda version: (STATE_TAG not in tags_of(version), int(version.version)))
 
 
 def files_root(run_properties: Mapping[str, str], digest: str) -> str:
@@ -236,8 +236,8 @@ def write_tags(client: AzureMlClient, name: str, number: str, tags: Mapping[str,
     for reads_only in (False, True):
         if version is None:
             raise ModelRegistryUnavailable(f"{name} version {number} vanished; it is looked up again.")
-        wanted = {**version.kv_tags, **tags}
-        if wanted == version.kv_tags:
+        wanted = {**tags_of(version), **tags}
+        if wanted == tags_of(version):
             return version
         if reads_only:
             break
@@ -248,12 +248,17 @@ def write_tags(client: AzureMlClient, name: str, number: str, tags: Mapping[str,
     )
 
 
+def tags_of(version: Model) -> dict[str, str]:
+    """The tags of a version; one from which somebody has removed all may have none at all."""
+    return dict(version.kv_tags or {})
+
+
 def model_version(found: Any) -> ModelVersion:
     """A version as the port has it."""
     return ModelVersion(
         found.name,
         str(found.version),
-        dict(found.kv_tags or {}),
+        tags_of(found),
         str(found.run_id or ""),
         str(found.url),
         str(found.description or ""),

@@ -27,6 +27,7 @@ from edge_training.adapters.azureml_registering import (
     files_root,
     model_version,
     of_training,
+    tags_of,
     write_tags,
 )
 from edge_training.adapters.azureml_session import AzureMlSession
@@ -59,7 +60,7 @@ class AzureMlRegistry:
     def find(self, name: str, training_key: str) -> ModelVersion | None:
         """See `ModelRegistry.find`."""
         versions = self._session.call(lambda client: of_training(client, name, training_key))
-        return next((model_version(found) for found in versions if STATE_TAG in found.kv_tags), None)
+        return next((model_version(found) for found in versions if STATE_TAG in tags_of(found)), None)
 
     def get(self, name: str, version: str) -> ModelVersion | None:
         """See `ModelRegistry.get`."""

@@ -29,19 +29,22 @@ def patiently(
 
     Args:
         action: What is done.
-        patience_s: How long it is repeated.
+        patience_s: How long it is repeated, counted from its first failure: what fails may have taken hours.
         now: The clock, in seconds.
         sleep: Waits for some seconds.
 
     Raises:
         ModelRegistryUnavailable: It did not answer in time, or asks for more time than there is.
     """
-    deadline, pause_s = now() + patience_s, FIRST_PAUSE_S
+    pause_s = FIRST_PAUSE_S
+    deadline: float | None = None
     while True:
         try:
             return action()
         except ModelRegistryUnavailable as error:
             wait_s = max(pause_s, error.details.get(RETRY_AFTER, 0.0))
+            if deadline is None:
+                deadline = now() + patience_s
             if now() + wait_s > deadline:
                 raise
             log.warning("%s Next try in %g s.", error, wait_s)

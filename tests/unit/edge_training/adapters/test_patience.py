@@ -53,6 +53,16 @@ def test_patience_ends(clock):
     assert sum(clock.pauses_s) <= 10
 
 
+def test_an_action_that_fails_after_hours_is_repeated(clock):
+    fails = failing(1, ModelRegistryUnavailable("no answer"))
+
+    def slow() -> str:
+        clock.now_s += 7200
+        return fails()
+
+    assert clock.patiently(slow, 60) == "done"
+
+
 def test_a_refusal_is_not_repeated(clock):
     with pytest.raises(ModelRegistryRefused):
         clock.patiently(failing(1, ModelRegistryRefused("no")), 60)

@@ -63,7 +63,6 @@ def race(
 
     def write() -> None:
         registry = AzureMlRegistry(session(options, patience_s=0))
-        registry.search(name)
         start.wait()
         for _ in range(tries):
             try:
