@@ -16,8 +16,9 @@ from tests.contract.tracking import Tracking, in_memory, on_mlflow, on_mlflow_ov
 from tests.fakes.image_registry import InMemoryImageRegistry
 from tests.fakes.model_registry import InMemoryModelRegistry
 from tests.mlflow_runs import runs_on
-from tests.standins.azureml.bridging import MLFLOW, bridge_to, bridged
+from tests.standins.azureml.bridging import MLFLOW, bridge_to
 from tests.standins.azureml.interpreter import running_mlflow
+from tests.standins.azureml.reading import SeenWorkspace, logs_of
 from tests.standins.azureml.server import AzureMl, running_azureml
 
 from edge_training.adapters.bridge.client import Bridge
@@ -31,12 +32,25 @@ from edge_training.ports.model_registry import ModelRegistry
 REAL = pytest.mark.integration
 
 
+@dataclass(frozen=True)
+class OverCore:
+    """A workspace that is spoken to by azureml-core.
+
+    Attributes:
+        seen: The workspace from outside.
+        bridge: Leads to it.
+    """
+
+    seen: SeenWorkspace
+    bridge: Bridge
+
+
 @pytest.fixture(scope="module")
-def azureml(site_settings, tmp_path_factory) -> Iterator[ModelRegistry]:
+def azureml(site_settings, tmp_path_factory) -> Iterator[OverCore]:
     """A workspace behind the bridge; the other interpreter takes seconds to start."""
     folder = tmp_path_factory.mktemp("azureml")
-    with running_azureml(folder) as standin, bridged(standin, site_settings, folder) as registry:
-        yield registry
+    with running_azureml(folder) as standin, bridge_to(standin, site_settings, folder) as bridge:
+        yield OverCore(SeenWorkspace(standin), bridge)
 
 
 @dataclass(frozen=True)
@@ -55,8 +69,7 @@ class OverMlflow:
 
     def logs_of(self, run_id: str) -> dict[str, int]:
         """Size by name of a run's logs."""
-        files = self.standin.files_of_run(run_id)
-        return {path.removeprefix("logs/"): files[path] for path in files if path.startswith("logs/")}
+        return logs_of(self.standin, run_id)
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +96,7 @@ def models(request) -> Iterator[ModelRegistry]:
         yield InMemoryModelRegistry()
         return
     if request.param == "azureml":
-        yield request.getfixturevalue("azureml")
+        yield BridgedRegistry(request.getfixturevalue("azureml").bridge)
         return
     if request.param == MLFLOW:
         yield BridgedRegistry(request.getfixturevalue("azureml_mlflow").bridge)
@@ -97,11 +110,15 @@ def models(request) -> Iterator[ModelRegistry]:
     bridge.close()
 
 
-@pytest.fixture(params=real("mlflow", "mlflow over the bridge", MLFLOW))
+@pytest.fixture(params=real("mlflow", "mlflow over the bridge", "azureml", MLFLOW))
 def tracking(request) -> Iterator[Tracking]:
     """The runs of trainings."""
     if request.param == "fake":
         yield in_memory()
+        return
+    if request.param == "azureml":
+        found = request.getfixturevalue("azureml")
+        yield over(found.bridge, found.seen.training_runs)
         return
     if request.param == MLFLOW:
         found = request.getfixturevalue("azureml_mlflow")
@@ -115,11 +132,14 @@ def tracking(request) -> Iterator[Tracking]:
         yield found
 
 
-@pytest.fixture(params=real("mlflow", MLFLOW))
+@pytest.fixture(params=real("mlflow", "azureml", MLFLOW))
 def validations(request) -> checks.Checks:
     """The archive of checks."""
     if request.param == "fake":
         return checks.in_memory()
+    if request.param == "azureml":
+        found = request.getfixturevalue("azureml")
+        return checks.Checks(BridgedValidationArchive(found.bridge), partial(checks.runs_in, found.seen))
     if request.param == MLFLOW:
         found = request.getfixturevalue("azureml_mlflow")
         return checks.Checks(BridgedValidationArchive(found.bridge), partial(checks.runs_on, found.url))

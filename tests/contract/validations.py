@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import httpx
 from tests.fakes.validations import InMemoryValidations
+from tests.standins.azureml.reading import SeenWorkspace
 
+from edge_training.adapters.azureml_runs import STATUSES
 from edge_training.adapters.mlflow_session import MlflowSession
 from edge_training.adapters.mlflow_validations import MlflowValidationArchive
 from edge_training.ports.validations import ValidationArchive
@@ -78,4 +80,18 @@ def runs_on(url: str, model_name: str) -> list[SeenCheck]:
             {metric["key"]: metric["value"] for metric in run["data"].get("metrics", [])},
         )
         for run in runs
+    ]
+
+
+def runs_in(workspace: SeenWorkspace, model_name: str) -> list[SeenCheck]:
+    """All runs in a model's experiment, as a workspace tells of them."""
+    return [
+        SeenCheck(
+            run["runId"],
+            run["displayName"],
+            STATUSES[run["status"]],
+            run["tags"],
+            {point.name: point.value for point in workspace.timed_points(run["runId"])},
+        )
+        for run in workspace.runs(model_name)
     ]

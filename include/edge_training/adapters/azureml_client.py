@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote, urlparse
 
 from edge_training.adapters.azureml_faults import is_status
-from edge_training.errors import ModelRegistryRefused
+from edge_training.errors import RequestRejected
 
 if TYPE_CHECKING:
     from azureml.core import Workspace
@@ -129,17 +129,46 @@ class AzureMlClient:
         """Write points of metrics; one that has the id of a point of the run is that point.
 
         Raises:
-            ModelRegistryRefused: The service refuses one of them.
+            RequestRejected: The service refuses one of them.
         """
         from azureml._restclient.models import BatchMetricV2Dto
 
         batch = BatchMetricV2Dto(values=list(metrics), report_errors=True)
         answer = self._metrics.metric.post_run_metrics(*self._scope, run_id, batch)
         for failed in getattr(answer, "errors", None) or ():
-            raise ModelRegistryRefused(
+            raise RequestRejected(
                 f"Azure Machine Learning refuses the metric {failed.metric.name!r} of run {run_id} "
                 f"({failed.error_response.error.message}); log it under another name, or less of it."
             )
+
+    def metric_names(self, run_id: str) -> set[str]:
+        """The names of the metrics that a run has."""
+        from azureml._restclient.models import ListMetricsDto
+
+        names: set[str] = set()
+        asked = ListMetricsDto()
+        while True:
+            page = self._metrics.metric.list_metrics(*self._scope, run_id, asked)
+            names.update(metric.metric_key.name for metric in page.value)
+            if not page.continuation_token:
+                return names
+            asked.continuation_token = page.continuation_token
+
+    def metric_rows(self, run_id: str, name: str) -> Iterator[Any]:
+        """The points of one metric of a run."""
+        from azureml._restclient.models import RetrieveFullFidelityMetricRequestDto
+
+        asked = RetrieveFullFidelityMetricRequestDto(metric_name=name)
+        while True:
+            page = self._metrics.metric.get_full_fidelity(*self._scope, run_id, asked)
+            yield from page.value
+            if not page.continuation_token:
+                return
+            asked.continuation_token = page.continuation_token
+
+    def delete_run_tag(self, experiment: str, run_id: str, tag: str) -> None:
+        """Take a tag from a run."""
+        self._history.run.delete_tags(*self._scope, experiment, run_id, [tag])
 
     def writable(self, container: str, path: str) -> str:
         """The signed address to write an artifact at, which is made unless it exists."""

@@ -6,14 +6,17 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from edge_training.adapters.azureml_computes import Machine, SiteCompute
+from edge_training.adapters.azureml_logs import AzureMlLogArchive
 from edge_training.adapters.azureml_registry import AzureMlRegistry
+from edge_training.adapters.azureml_runs import AzureMlRuns
 from edge_training.adapters.azureml_session import AzureMlSession
+from edge_training.adapters.azureml_validations import AzureMlValidationArchive
 
 
 def open_azureml(
     *, compute: Mapping[str, Any] | None = None, other_keys: Collection[str] = frozenset(), **workspace: Any
-) -> AzureMlRegistry:
-    """A workspace.
+) -> Mapping[str, object]:
+    """What a workspace is to us, by the names of `bridge.server.PORTS`.
 
     Args:
         compute: The site's VM, which is kept attached as compute target; see `Machine` for its fields.
@@ -22,4 +25,9 @@ def open_azureml(
     """
     session = AzureMlSession(**workspace)
     site_compute = SiteCompute(session, Machine(**compute), other_keys) if compute else None
-    return AzureMlRegistry(session, site_compute)
+    return {
+        "registry": AzureMlRegistry(session, site_compute),
+        "runs": AzureMlRuns(session, site_compute),
+        "logs": AzureMlLogArchive(session),
+        "validations": AzureMlValidationArchive(session),
+    }

@@ -20,11 +20,13 @@ from edge_training.adapters.azureml_framework import framework_of
 from edge_training.adapters.azureml_limits import ENTRIES, OWN_ENTRIES, cut
 from edge_training.adapters.azureml_runs import (
     FINISHED,
-    TrainingRun,
+    KnownRun,
     ensure_run,
+    missing,
     move_to,
     write_points,
 )
+from edge_training.adapters.mlflow_runs import of_training
 from edge_training.errors import ModelRegistryUnavailable
 from edge_training.ports.model_registry import (
     BUNDLE_DIGEST_TAG,
@@ -95,7 +97,7 @@ class Registering:
 
     def _elect(self) -> Model | None:
         """The one version that stays; others are left by writers that raced and are deleted."""
-        found = of_training(self._client, self._registration.name, self._registration.training_key)
+        found = versions_of(self._client, self._registration.name, self._registration.training_key)
         for loser in found[1:]:
             self._client.delete_version(loser)
         return found[0] if found else None
@@ -106,19 +108,19 @@ class Registering:
         if kept != tags_of(version):
             self._client.replace_tags(version, kept)
 
-    def _ensure_run(self) -> TrainingRun:
+    def _ensure_run(self) -> KnownRun:
         wanted = self._registration
-        return ensure_run(
-            self._client, wanted.name, wanted.training_key, self._tags(self._digest), self._compute_target
-        )
+        tags = self._tags(self._digest)
+        identity = of_training(wanted.training_key, tags)
+        return ensure_run(self._client, wanted.name, identity, tags, self._compute_target)
 
-    def _fill(self, run: TrainingRun) -> str:
+    def _fill(self, run: KnownRun) -> str:
         """Write metrics, parameters and files into the run, unless that was done to the end before.
 
         Returns:
             The digest of the bundle that the version is to be made of: the one that the run holds.
         """
-        if run.is_registered:
+        if run.is_complete:
             digest = run.tags[BUNDLE_DIGEST_TAG]
             if run.tags[STATE_TAG] == self._registration.state:
                 return digest
@@ -131,13 +133,13 @@ class Registering:
         self._tag(run, digest)
         return digest
 
-    def _log_numbers(self, run: TrainingRun) -> None:
+    def _log_numbers(self, run: KnownRun) -> None:
         """Write parameters, and the points of metrics that were not forwarded while it trained."""
         now_ms = time.time_ns() // 1_000_000
         points = [
             Point(metric.step, metric.name, metric.value, now_ms) for metric in self._registration.metrics
         ]
-        write_points(self._client, run.run_id, points)
+        write_points(self._client, run.run_id, missing(self._client, run.run_id, points))
         room = ENTRIES - OWN_ENTRIES - len(run.properties)
         params = dict(sorted(self._registration.params.items())[:room])
         unwritten = {
@@ -148,7 +150,7 @@ class Registering:
         if unwritten:
             self._client.write_run(run.experiment, run.run_id, properties=unwritten)
 
-    def _upload(self, run: TrainingRun) -> None:
+    def _upload(self, run: KnownRun) -> None:
         """Send the bundle's files and their listing, each held against ours."""
         files = RunFiles(self._client, run.container)
         root = files_root(run.properties, self._digest)
@@ -157,7 +159,7 @@ class Registering:
         listing = canonical_json(self._files)
         files.write(root + LISTING_PATH, listing, len(listing))
 
-    def _claimed(self, run: TrainingRun) -> TrainingRun:
+    def _claimed(self, run: KnownRun) -> KnownRun:
         """The run, once one of its properties says whose bundle lies at its root: whoever comes first."""
         if BUNDLE_DIGEST_TAG in run.properties:
             return run
@@ -168,20 +170,20 @@ class Registering:
             raise ModelRegistryUnavailable(f"The run {run.run_id} vanished; it is made again.")
         return replace(run, properties=dict(found.properties))
 
-    def _attach(self, run: TrainingRun) -> None:
+    def _attach(self, run: KnownRun) -> None:
         """Send the small files that go with the version."""
         params = canonical_json(dict(self._registration.params))
         files = RunFiles(self._client, run.container)
         for path, content in {**self._registration.attachments, PARAMS_PATH: params}.items():
             files.write(path, content, len(content))
 
-    def _tag(self, run: TrainingRun, digest: str) -> None:
+    def _tag(self, run: KnownRun, digest: str) -> None:
         """Mark the run as complete; ours come before the script's own tags."""
         state = {STATE_TAG: self._registration.state}
         tags = {**self._registration.run_tags, **self._tags(digest), **state}
         self._client.write_run(run.experiment, run.run_id, tags=cut(tags))
 
-    def _create_version(self, run: TrainingRun, digest: str) -> Model:
+    def _create_version(self, run: KnownRun, digest: str) -> Model:
         root = files_root(run.properties, digest)
         asset = self._client.create_asset(
             self._registration.name, f"{ORIGIN}/{run.container}/{root}{MODEL_NAME}"
@@ -199,7 +201,7 @@ class Registering:
             experiment_name=run.experiment,
         )
 
-    def _description(self, run: TrainingRun) -> str:
+    def _description(self, run: KnownRun) -> str:
         """What people read of the version, with a link to its card."""
         told, card = self._registration.description, self._registration.card
         return f"{told} [Model card]({self._link_to_run(run.run_id, card)})".strip() if card else told
@@ -212,7 +214,7 @@ class Registering:
         }
 
 
-def of_training(client: AzureMlClient, name: str, training_key: str) -> list[Model]:
+def versions_of(client: AzureMlClient, name: str, training_key: str) -> list[Model]:
     """The versions of a training, the one that stays first: a finished one, else the oldest."""
     found = list(client.versions(name, properties={TRAINING_KEY_TAG: training_key}))
     return sorted(found, key=lambda version: (STATE_TAG not in tags_of(version), int(version.version)))

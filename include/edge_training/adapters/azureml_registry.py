@@ -26,8 +26,8 @@ from edge_training.adapters.azureml_registering import (
     Registering,
     files_root,
     model_version,
-    of_training,
     tags_of,
+    versions_of,
     write_tags,
 )
 from edge_training.adapters.azureml_session import AzureMlSession
@@ -59,7 +59,7 @@ class AzureMlRegistry:
 
     def find(self, name: str, training_key: str) -> ModelVersion | None:
         """See `ModelRegistry.find`."""
-        versions = self._session.call(lambda client: of_training(client, name, training_key))
+        versions = self._session.call(lambda client: versions_of(client, name, training_key))
         return next((model_version(found) for found in versions if STATE_TAG in tags_of(found)), None)
 
     def get(self, name: str, version: str) -> ModelVersion | None:
@@ -76,7 +76,7 @@ class AzureMlRegistry:
         files = bundles.read_listing(registration.bundle)
         target = self._site_compute.attached_name() if self._site_compute else None
         return self._session.call(
-            lambda client: Registering(client, registration, files, target, self._link_to_run).run()
+            lambda client: Registering(client, registration, files, target, self._session.link_to_file).run()
         )
 
     def set_tags(self, version: ModelVersion, tags: Mapping[str, str]) -> ModelVersion:
@@ -111,11 +111,6 @@ class AzureMlRegistry:
                 return bundles.pack(Path(directory), files, store)
             except ExportRefused as error:
                 raise _changed(version) from error
-
-    def _link_to_run(self, run_id: str, path: str) -> str:
-        """Where people find a run's file: the studio opens at the run, and the path says which it is."""
-        session = self._session
-        return f"https://ml.azure.com/runs/{run_id}?wsid={session.path}&tid={session.tenant_id}#/{path}"
 
 
 def _get(client: AzureMlClient, name: str, version: str) -> ModelVersion | None:

@@ -1,8 +1,9 @@
-"""One run per training in Azure Machine Learning, also when many look for it and make it at the same time.
+"""One run per training, and per check of data, in Azure Machine Learning, also when many look for it and make
+it at the same time.
 
-Run history lets the client name a run, and writes to it by name, made or not. So the name follows from model
-and training key, and everybody who makes the run makes the same one. Points of metrics have ids of their own
-likewise: sent again, a point is the point that is there.
+Run history lets the client name a run, and writes to it by name, made or not. So the name follows from the
+model and from what the run is known by, and everybody who makes the run makes the same one. Points of metrics
+have ids of their own likewise: sent again, a point is the point that is there.
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ from uuid import NAMESPACE_URL, uuid5
 
 from edge_runner.frames import Point
 from edge_training.adapters.azureml_computes import SiteCompute
-from edge_training.adapters.azureml_faults import is_status
+from edge_training.adapters.azureml_faults import is_status, said
 from edge_training.adapters.azureml_limits import POINTS_PER_BATCH, cut, require_name
 from edge_training.adapters.azureml_session import AzureMlSession
-from edge_training.adapters.mlflow_runs import of_training
-from edge_training.errors import ModelRegistryRefused
-from edge_training.ports.model_registry import STATE_TAG, TRAINING_KEY_TAG
+from edge_training.adapters.mlflow_runs import RunIdentity, of_training
+from edge_training.errors import RequestRejected
+from edge_training.ports.model_registry import STATE_TAG
+from edge_training.ports.tracking import RunStatus, TrainingRun
 
 if TYPE_CHECKING:
     from azureml._restclient.models import MetricV2Dto
@@ -41,8 +43,8 @@ STATUSES: Final = {"Completed": FINISHED, "Failed": FAILED, "Canceled": KILLED}
 
 
 @dataclass(frozen=True)
-class TrainingRun:
-    """A training's run.
+class KnownRun:
+    """A run as the service has it.
 
     Attributes:
         run_id: Its id.
@@ -63,16 +65,13 @@ class TrainingRun:
     properties: Mapping[str, str]
 
     @property
-    def is_registered(self) -> bool:
-        """Whether a version was completed from it."""
+    def is_complete(self) -> bool:
+        """Whether everything that belongs to it was written."""
         return STATE_TAG in self.tags
 
 
 class AzureMlRuns:
-    """The runs of a workspace while trainings go on; every call is safe to repeat.
-
-    Every call may raise `ModelRegistryUnavailable` (try again) or `ModelRegistryRefused` (do not).
-    """
+    """A workspace; implements `TrainingRuns`."""
 
     def __init__(self, session: AzureMlSession, site_compute: SiteCompute | None = None) -> None:
         """Use a workspace; nothing is sent yet.
@@ -84,37 +83,29 @@ class AzureMlRuns:
         self._session = session
         self._site_compute = site_compute
 
-    def training_run(
-        self, model_name: str, training_key: str, tags: Mapping[str, str]
-    ) -> tuple[str, str, bool]:
-        """The one run of a training, found or made.
-
-        Args:
-            model_name: The model's name, which is the experiment's.
-            training_key: The identity of the training.
-            tags: What a run that has to be made is marked with.
-
-        Returns:
-            Its id, how it stands, and whether a version was completed from it.
-        """
-        require_name(model_name)
+    def training_run(self, model_name: str, training_key: str, tags: Mapping[str, str]) -> TrainingRun:
+        """See `TrainingRuns.training_run`."""
         target = self._site_compute.attached_name() if self._site_compute else None
-        run = self._session.call(lambda client: ensure_run(client, model_name, training_key, tags, target))
-        return run.run_id, run.status, run.is_registered
+        run = self._session.call(
+            lambda client: ensure_run(client, model_name, of_training(training_key, tags), tags, target)
+        )
+        return TrainingRun(run.run_id, run.status, run.is_complete)
 
     def log_points(self, run_id: str, points: Sequence[Point]) -> None:
-        """Write points; those that the run has already change nothing."""
+        """See `TrainingRuns.log_points`."""
         self._session.call(lambda client: write_points(client, run_id, points))
 
-    def set_status(self, run_id: str, status: str) -> None:
-        """Say how a run stands: `RUNNING`, `FAILED` or `KILLED`."""
+    def set_status(self, run_id: str, status: RunStatus) -> None:
+        """See `TrainingRuns.set_status`."""
 
         def move(client: AzureMlClient) -> None:
             found = client.run(run_id)
             if found is None:
-                raise ModelRegistryRefused(f"The run {run_id} is gone from Azure Machine Learning.")
+                raise RequestRejected(
+                    f"The run {run_id} is gone from Azure Machine Learning; clear the training's task."
+                )
             experiment = client.experiment_by_id(found.experiment_id).name
-            move_to(client, _training_run(found, experiment), status)
+            move_to(client, _known_run(found, experiment), status)
 
         self._session.call(move)
 
@@ -122,12 +113,21 @@ class AzureMlRuns:
 def ensure_run(
     client: AzureMlClient,
     model_name: str,
-    training_key: str,
+    identity: RunIdentity,
     tags: Mapping[str, str],
-    compute_target: str | None,
-) -> TrainingRun:
-    """The one run of a training, found or made, and running unless it has ended."""
-    run_id = id_of_run(model_name, training_key)
+    compute_target: str | None = None,
+) -> KnownRun:
+    """The one run of an identity, found or made, and running unless it has ended.
+
+    Args:
+        client: The workspace.
+        model_name: The model's name, which is the experiment's.
+        identity: What the run is known by.
+        tags: What a run that has to be made is marked with.
+        compute_target: The attached machine that it runs on.
+    """
+    require_name(model_name)
+    run_id = id_of_run(model_name, identity)
     found = client.run(run_id)
     if found is None:
         if client.experiment(model_name) is None:
@@ -136,23 +136,24 @@ def ensure_run(
         found = client.write_run(
             model_name,
             run_id,
-            display_name=of_training(training_key, tags).run_name,
+            display_name=identity.run_name,
             target=compute_target,
-            tags=cut({**tags, **target, TRAINING_KEY_TAG: training_key}),
-            properties={TRAINING_KEY_TAG: training_key},
+            tags=cut({**tags, **target, identity.tag: identity.value}),
+            properties={identity.tag: identity.value},
         )
-    run = _training_run(found, model_name)
+    run = _known_run(found, model_name)
     if not run.has_started:
         move_to(client, run, RUNNING)
     return run
 
 
-def id_of_run(model_name: str, training_key: str) -> str:
-    """The id of a training's run; no other run of the workspace has it."""
-    return f"train-{sha256(f'{model_name}/{training_key}'.encode()).hexdigest()[:40]}"
+def id_of_run(model_name: str, identity: RunIdentity) -> str:
+    """The id of the run of an identity; no other run of the workspace has it."""
+    known_by = f"{model_name}/{identity.tag}/{identity.value}"
+    return f"edge-{sha256(known_by.encode()).hexdigest()[:40]}"
 
 
-def move_to(client: AzureMlClient, run: TrainingRun, status: str) -> None:
+def move_to(client: AzureMlClient, run: KnownRun, status: str) -> None:
     """Say how a run stands, unless it does so already.
 
     A service that lets no ended run be moved is left with its opinion: it is shown to people, and nothing
@@ -173,13 +174,36 @@ def move_to(client: AzureMlClient, run: TrainingRun, status: str) -> None:
 
 
 def write_points(client: AzureMlClient, run_id: str, points: Iterable[Point]) -> None:
-    """Write points of curves, in as many requests as there must be; infinity and NaN cannot be kept."""
+    """Write points of curves, in as many requests as there must be; infinity and NaN cannot be kept.
+
+    Raises:
+        RequestRejected: The run is gone, or one of the points is bad.
+    """
+    from msrest.exceptions import HttpOperationError
+
     finite = sorted((point for point in points if math.isfinite(point.value)), key=attrgetter("name"))
     for batch in batches(finite):
-        client.post_metrics(
-            run_id,
-            [_curve(run_id, name, list(rows)) for name, rows in groupby(batch, attrgetter("name"))],
-        )
+        curves = [_curve(run_id, name, list(rows)) for name, rows in groupby(batch, attrgetter("name"))]
+        try:
+            client.post_metrics(run_id, curves)
+        except HttpOperationError as error:
+            if not is_status(error, 400, 404):
+                raise
+            raise RequestRejected(
+                f"Azure Machine Learning refuses points of run {run_id} ({said(error)}); log fewer metrics, "
+                "or under other names."
+            ) from error
+
+
+def missing(client: AzureMlClient, run_id: str, points: Iterable[Point]) -> list[Point]:
+    """Those points that a run does not have, whenever they were written."""
+    wanted = list(points)
+    known = {
+        (name, row.step, row.data[name])
+        for name in client.metric_names(run_id) & {point.name for point in wanted}
+        for row in client.metric_rows(run_id, name)
+    }
+    return [point for point in wanted if (point.name, point.step, point.value) not in known]
 
 
 def batches(points: Iterable[Point]) -> Iterator[list[Point]]:
@@ -224,8 +248,8 @@ def _event(run_id: str, status: str) -> Any:
     return make[status](run_id)
 
 
-def _training_run(found: Any, experiment: str) -> TrainingRun:
-    return TrainingRun(
+def _known_run(found: Any, experiment: str) -> KnownRun:
+    return KnownRun(
         run_id=found.run_id,
         experiment=experiment,
         container=found.data_container_id or f"dcid.{found.run_id}",

@@ -61,7 +61,6 @@ class AzureMlSession:
             patience_s: How long a call is repeated while the service does not answer.
         """
         self._names = (subscription_id, resource_group, workspace)
-        self._tenant_id = tenant_id
         self._principal = (tenant_id, client_id, client_secret)
         self._request_timeout_s = request_timeout_s
         self._patience_s = patience_s
@@ -79,10 +78,9 @@ class AzureMlSession:
             f"/providers/Microsoft.MachineLearningServices/workspaces/{workspace}"
         )
 
-    @property
-    def tenant_id(self) -> str:
-        """The directory that people log in to."""
-        return self._tenant_id
+    def link_to_file(self, run_id: str, path: str) -> str:
+        """Where people find a run's file: the studio opens at the run, and the path says which it is."""
+        return f"https://ml.azure.com/runs/{run_id}?wsid={self.path}&tid={self._principal[0]}#/{path}"
 
     def call(self, action: Callable[[AzureMlClient], T]) -> T:
         """Do something that is safe to repeat, until the service has answered or patience is at its end.

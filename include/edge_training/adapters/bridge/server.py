@@ -73,7 +73,7 @@ def open_azureml(**options: Any) -> Ports:
     """A workspace of Azure Machine Learning; see `azureml_open.open_azureml` for the options."""
     from edge_training.adapters import azureml_open
 
-    return {"registry": azureml_open.open_azureml(**options)}
+    return azureml_open.open_azureml(**options)
 
 
 OPENERS: Mapping[str, Callable[..., Ports]] = {

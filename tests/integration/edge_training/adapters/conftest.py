@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from tests.integration.edge_training.adapters.azureml import Workspace, steps
+from tests.integration.edge_training.adapters.azureml import steps
 from tests.standins.azureml.interpreter import Program
+from tests.standins.azureml.reading import SeenWorkspace
 from tests.standins.azureml.server import AzureMl, running_azureml
 
 from local_site.environments import site_python as prepared_python
@@ -89,9 +90,9 @@ def azureml(azureml_standin) -> AzureMl:
 
 
 @pytest.fixture
-def workspace(azureml) -> Workspace:
+def workspace(azureml) -> SeenWorkspace:
     """How it looks from outside."""
-    return Workspace(azureml)
+    return SeenWorkspace(azureml)
 
 
 @pytest.fixture

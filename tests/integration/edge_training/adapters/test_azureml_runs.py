@@ -8,9 +8,10 @@ from tests.standins.azureml.faults import Cut, Fault, Refused
 from tests.standins.azureml.interpreter import ProgramFailed
 
 from edge_training.adapters.azureml_runs import id_of_run
+from edge_training.adapters.mlflow_runs import of_training
 
 NAME, KEY = "flight-delay", "5" * 64
-RUN_ID = id_of_run(NAME, KEY)
+RUN_ID = id_of_run(NAME, of_training(KEY))
 RUN = ("training_run", {"model": NAME, "key": KEY, "tags": {"partition": "2013-02-01"}})
 
 

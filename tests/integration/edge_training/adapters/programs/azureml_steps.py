@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +35,11 @@ def leave(options: dict[str, Any], name: str) -> None:
 
 def training_run(
     options: dict[str, Any], model: str, key: str, tags: dict[str, str], machine: dict[str, Any] | None = None
-) -> tuple[str, str, bool]:
-    """Find or make a training's run, on an attached machine."""
+) -> tuple[Any, ...]:
+    """Find or make a training's run, on an attached machine; gives what the port tells of it."""
     opened = session(options)
     site_compute = SiteCompute(opened, Machine(**machine)) if machine else None
-    return AzureMlRuns(opened, site_compute).training_run(model, key, tags)
+    return astuple(AzureMlRuns(opened, site_compute).training_run(model, key, tags))
 
 
 def log_points(options: dict[str, Any], run_id: str, points: list[tuple[int, str, float, int]]) -> None:
