@@ -16,6 +16,7 @@ from typing import Any
 from edge_runner.profiles.disclosure import K, coarse
 from edge_runner.profiles.measure import Measured
 from edge_runner.profiles.scales import SCALES
+from edge_runner.profiles.verdicts import MEASURES, worst
 
 LEAST_SHARE = 1e-4
 """What an empty bin counts as for the Population Stability Index, which has no value at zero."""
@@ -23,9 +24,6 @@ DECILE = 0.1
 EXPECTED_ROWS = 5 * K
 """Bins in which fewer rows are to be expected are counted together: for those, counts are too coarse."""
 DIGITS = 4
-MEASURES = ("psi", "js")
-VERDICTS = ("unjudged", "ok", "warn", "stop")
-"""From good to bad; unjudged is what is not compared, has no threshold or is ignored."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ class ColumnDrift:
             `empty` where a side has too few rows.
         psi: Population Stability Index, when compared.
         js: Jensen-Shannon distance, when compared.
-        verdict: One of `VERDICTS`.
+        verdict: One of `verdicts.VERDICTS`.
     """
 
     column: str
@@ -113,11 +111,6 @@ def judged(drift: ColumnDrift, thresholds: Mapping[str, Any]) -> ColumnDrift:
         for verdict, threshold in thresholds.get(measure, {}).items()
     ]
     return replace(drift, verdict=worst(reached))
-
-
-def worst(verdicts: Sequence[str]) -> str:
-    """The worst of several verdicts; `unjudged` for none."""
-    return max(verdicts, key=VERDICTS.index, default=VERDICTS[0])
 
 
 def _compare_column(column: Measured, reference: Mapping[str, Any] | None) -> ColumnDrift:

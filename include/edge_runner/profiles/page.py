@@ -7,13 +7,19 @@ from typing import Any
 
 from edge_runner.profiles.cards import column_cards
 from edge_runner.profiles.disclosure import K
-from edge_runner.profiles.drift import MEASURES, VERDICTS, worst
+from edge_runner.profiles.drift_table import (
+    SPLIT_NAMES,
+    DriftRow,
+    column_verdicts,
+    drift_heads,
+    drift_rows,
+    thresholds_text,
+)
 from edge_runner.profiles.layout import NONE, chip, digest, document, facts, heading, table
 from edge_runner.profiles.markup import Markup, element, join
 from edge_runner.profiles.wording import count_text
 
 TITLES = {"rejected": "Rejected", "warned": "Passed with warnings", "passed": "Passed"}
-SPLIT_NAMES = {"holdout": "partition", "train": "window"}
 OUTCOMES = ("failed", "warned", "not_checked", "passed")
 """Those to look at first."""
 OPEN_RULES = 12
@@ -37,7 +43,7 @@ def page(report: Mapping[str, Any], profile: Mapping[str, Any], reference: Mappi
         _facts(report, reference),
         _rules(report["rules"]),
         _drift(report["drift"]),
-        column_cards(profile, reference, _column_verdicts(report["drift"])),
+        column_cards(profile, reference, column_verdicts(report["drift"])),
         _withheld(report),
         element(
             "footer",
@@ -130,60 +136,17 @@ def _rows_place(rule: Mapping[str, Any]) -> list[Markup]:
 def _drift(drift: Mapping[str, Any]) -> Markup:
     if drift["note"] is not None:
         return join(heading("Drift"), element("p", f"Not compared: {drift['note']}.", class_="quiet"))
-    found = {
-        split: {column["column"]: column for column in columns} for split, columns in drift["splits"].items()
-    }
-    splits = [split for split in SPLIT_NAMES if split in found]
-    names = list(dict.fromkeys(name for columns in found.values() for name in columns))
-    names.sort(key=lambda name: _nearness([found[split][name] for split in splits]))
     heads: list[tuple[str, str | None]] = [("Verdict", None), ("Column", None)]
-    heads += [
-        (f"{measure.upper()} {SPLIT_NAMES[split]}", "number") for split in splits for measure in MEASURES
-    ]
-    rows = [_drift_row(name, [found[split][name] for split in splits]) for name in names]
-    return join(heading("Drift", _thresholds(drift["thresholds"])), table(heads, rows))
+    heads += [(name, "number") for name in drift_heads(drift)]
+    rows = [_drift_row(row) for row in drift_rows(drift)]
+    return join(heading("Drift", thresholds_text(drift["thresholds"])), table(heads, rows))
 
 
-def _nearness(drifts: Sequence[Mapping[str, Any]]) -> tuple[int, float]:
-    """What sorts the worst verdict and the largest index first."""
-    verdict = worst([drift["verdict"] for drift in drifts])
-    return -VERDICTS.index(verdict), -max(drift["psi"] or 0 for drift in drifts)
-
-
-def _thresholds(thresholds: Mapping[str, Any]) -> str:
-    """What the thresholds are, in words."""
-    said = [
-        f"{verdict} from {measure.upper()} {limit:g}"
-        for measure in MEASURES
-        for verdict, limit in thresholds.get(measure, {}).items()
-    ]
-    ignored = thresholds.get("ignore", [])
-    said += [f"no verdict on {', '.join(ignored)}"] if ignored else []
-    return "; ".join(said) or "no thresholds are set"
-
-
-def _drift_row(name: str, drifts: Sequence[Mapping[str, Any]]) -> Markup:
-    verdict = worst([drift["verdict"] for drift in drifts])
-    status = drifts[0]["status"]
-    cells = [
-        element("td", NONE if drift[measure] is None else f"{drift[measure]:.3f}", class_="number")
-        for drift in drifts
-        for measure in MEASURES
-    ]
-    verdict_chip = (
-        chip("neutral", "not judged" if status == "compared" else status)
-        if verdict == "unjudged"
-        else chip(verdict, verdict)
-    )
-    return element("tr", element("td", verdict_chip, class_="chip-cell"), element("td", name), *cells)
-
-
-def _column_verdicts(drift: Mapping[str, Any]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for columns in drift["splits"].values():
-        for column in columns:
-            found[column["column"]] = worst([column["verdict"], found.get(column["column"], "unjudged")])
-    return found
+def _drift_row(row: DriftRow) -> Markup:
+    style = "neutral" if row.verdict == "unjudged" else row.verdict
+    cells = (element("td", text, class_="number") for text in row.measures)
+    said = element("td", chip(style, row.said), class_="chip-cell")
+    return element("tr", said, element("td", row.column), *cells)
 
 
 def _withheld(report: Mapping[str, Any]) -> Markup:

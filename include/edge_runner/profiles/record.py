@@ -8,9 +8,10 @@ from typing import Any
 
 from edge_runner.contracts.document import column_name, parse_document
 from edge_runner.listing import PAGE_NAME, PROFILE_NAME, REPORT_NAME, listing_of
-from edge_runner.profiles.drift import MEASURES, ColumnDrift
+from edge_runner.profiles.drift import ColumnDrift
+from edge_runner.profiles.drift_table import SPLIT_NAMES
 from edge_runner.profiles.measure import Measured
-from edge_runner.profiles.page import SPLIT_NAMES, page
+from edge_runner.profiles.page import page
 from edge_runner.profiles.report import (
     NO_REFERENCE,
     Findings,
@@ -20,6 +21,7 @@ from edge_runner.profiles.report import (
     make_report,
     worst_drift,
 )
+from edge_runner.profiles.verdicts import MEASURES
 from edge_runner.protocol import StepError, canonical_json, write_atomically
 from edge_runner.sentences import first_clauses
 

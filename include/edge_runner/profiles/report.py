@@ -11,9 +11,10 @@ from operator import itemgetter
 from typing import Any
 
 from edge_runner.profiles.disclosure import K
-from edge_runner.profiles.drift import ColumnDrift, compare, worst
+from edge_runner.profiles.drift import ColumnDrift, compare
 from edge_runner.profiles.measure import Measured
 from edge_runner.profiles.profile import PROFILE_VERSION, protected
+from edge_runner.profiles.verdicts import worst
 
 REPORT_VERSION = 1
 NO_REFERENCE = "there is no profile to compare with"

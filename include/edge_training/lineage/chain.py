@@ -87,6 +87,10 @@ def _drift(drift: Mapping[str, Any]) -> str:
     return f"worst from {champion}: {', '.join(worst)}"
 
 
+def _slices(told: Sequence[Mapping[str, Any]]) -> str:
+    return ", ".join(f"{one['metric']} by {one['slice']} in {len(one['groups'])} groups" for one in told)
+
+
 def _hardware(told: Mapping[str, Any]) -> str:
     cpus = f"{told['cpus']} CPUs" + (f" ({told['cpu_model']})" if told["cpu_model"] else "")
     memory = f"{size(told['memory_bytes'])} of memory" if told["memory_bytes"] else ""
@@ -141,6 +145,7 @@ LINKS: Final[Mapping[str, Sequence[Field]]] = {
         Field(STATE_TAG, "State"),
         Field("verdict", "Verdict"),
         Field("metrics", "Metrics", _pairs, is_json=True),
+        Field("slices", "Slices", _slices, is_json=True),
         Field("champion_before", "Champion before"),
         Field(BUNDLE_DIGEST_TAG, "Bundle"),
     ),

@@ -11,7 +11,7 @@ from edge_runner.profiles.markup import Markup, element, join
 from edge_training.model_card.curves import curve_cards
 from edge_training.model_card.sections import Card, Section, Table
 
-_CHIPS = {"passed", "failed"}
+_CHIPS = {"passed", "failed", "ok", "warn", "stop"}
 _HEX = re.compile(r"\b([0-9a-f]{32,64})\b")
 
 
@@ -23,7 +23,7 @@ def drawn(card: Card) -> str:
         element("p", card.verdict, class_="quiet" if card.is_accepted else "rejection"),
         *(_section(section) for section in card.sections if not section.is_empty),
         curve_cards(card.curves),
-        column_cards(card.profile, None, {}) if card.profile else None,
+        column_cards(card.profile, None, card.drift) if card.profile else None,
         element(
             "footer",
             f"Only aggregates: groups of fewer than {K} rows are not told; counts of values are rounded down "
@@ -47,9 +47,9 @@ def _said(text: str) -> Markup:
 
 
 def _table(found: Table) -> Markup:
-    rows = [element("tr", *(_cell(text) for text in row)) for row in found.rows]
+    rows = [element("tr", _verdict(row[0]), *(element("td", text) for text in row[1:])) for row in found.rows]
     return table([(name, None) for name in found.heads], rows)
 
 
-def _cell(text: str) -> Markup:
-    return element("td", chip(text, text), class_="chip-cell") if text in _CHIPS else element("td", text)
+def _verdict(text: str) -> Markup:
+    return element("td", chip(text if text in _CHIPS else "neutral", text), class_="chip-cell")

@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Table:
-    """A table of texts.
+    """A table of texts whose first column is a verdict.
 
     Attributes:
         heads: Names of its columns.
@@ -53,6 +53,7 @@ class Card:
         sections: Its parts.
         curves: Points of the training's metrics, step and value, by name.
         profile: The profile of the data; None where there is none to draw.
+        drift: What the drift of a column means; a column may be missing.
     """
 
     title: str
@@ -61,6 +62,7 @@ class Card:
     sections: Sequence[Section]
     curves: Mapping[str, Sequence[tuple[int, float]]] = field(default_factory=dict)
     profile: Mapping[str, Any] | None = None
+    drift: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def state(self) -> str:

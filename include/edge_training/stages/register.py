@@ -29,6 +29,7 @@ from edge_training.ports.validations import FILES_PATH, ValidationArchive
 
 METRICS_TAG = "metrics"
 GATES_TAG = "gates"
+SLICES_TAG = "slices"
 VERDICT_TAG = "verdict"
 CHAMPION_BEFORE_TAG = "champion_before"
 NO_CHAMPION = "none"
@@ -42,12 +43,15 @@ class Evaluation:
     Attributes:
         metrics: Measured on the holdout.
         gates: The verdicts of `edge_runner.gates`.
+        slices: What was measured in groups of the holdout that may be told, see
+            `edge_runner.gates.told_slices`.
         champion_version: The champion that the model is to follow; empty when there is none, None when it is
             this model itself or nobody has looked.
     """
 
     metrics: Mapping[str, float]
     gates: Sequence[Mapping[str, Any]]
+    slices: Sequence[Mapping[str, Any]]
     champion_version: str | None
 
     @property
@@ -65,6 +69,7 @@ class Evaluation:
         return before | {
             METRICS_TAG: canonical_json(dict(self.metrics)).decode(),
             GATES_TAG: canonical_json([dict(gate) for gate in self.gates]).decode(),
+            SLICES_TAG: canonical_json([dict(found) for found in self.slices]).decode(),
             VERDICT_TAG: verdict.verdict(self.gates),
         }
 

@@ -97,7 +97,10 @@ class RegisterModelOperator(DocumentedOperator):
             key,
             self._lineage(context),
             register.Evaluation(
-                self.evaluation["metrics"], self.evaluation["gates"], self.evaluation["champion_version"]
+                self.evaluation["metrics"],
+                self.evaluation["gates"],
+                self.evaluation["slices"],
+                self.evaluation["champion_version"],
             ),
             self.training["params"],
             register.data_files(hook.validations(), self.validation),

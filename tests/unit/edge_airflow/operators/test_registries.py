@@ -47,7 +47,7 @@ def register(models, tmp_path, monkeypatch) -> RegisterModelOperator:
         snapshot=SNAPSHOT,
         validation={**VALIDATION, "validation_run_id": kept.run_id, "report": list(kept.files)},
         training={**TRAINING, "training_key": "a" * 64},
-        evaluation={"metrics": {"mae": 7.9}, "gates": [], "champion_version": None},
+        evaluation={"metrics": {"mae": 7.9}, "gates": [], "slices": [], "champion_version": None},
         bundle={"bundle_digest": bundles.stored(tmp_path / "store").stem},
         bundle_store=str(tmp_path / "store"),
     )

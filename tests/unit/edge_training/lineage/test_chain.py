@@ -37,6 +37,11 @@ from edge_training.lineage.chain import facts, values
             {"site_hardware": '{"cpu_model":"EPYC","cpus":2,"gpus":["T4"],"memory_bytes":8589934592}'},
             "2 CPUs (EPYC), 8 GiB of memory, T4",
         ),
+        (
+            "model",
+            {"slices": '[{"groups":[{},{}],"metric":"mae","slice":"carrier"}]'},
+            "mae by carrier in 2 groups",
+        ),
         ("model", {"metrics": '{"mae":17.25,"r2":0.5}'}, "mae 17.25, r2 0.5"),
     ],
 )

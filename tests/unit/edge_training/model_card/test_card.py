@@ -7,6 +7,7 @@ import json
 import pytest
 from tests.html_pages import Elements
 
+from edge_runner.profiles.layout import NONE
 from edge_training.bundle import Metric
 from edge_training.model_card.card import CARD_PATH, MARKDOWN_PATH, model_card
 from edge_training.model_card.curves import MOST_POINTS, curve
@@ -42,8 +43,32 @@ COLUMN = {
 PROFILE = {"version": 1, "k": 10, "splits": {"train": {"columns": [COLUMN]}}}
 
 
-def cards(tags=TAGS, curves=CURVES, profile=PROFILE) -> tuple[str, str]:
+def column_drift(column: str, psi: float | None, verdict: str, status: str = "compared") -> dict:
+    return {"column": column, "status": status, "psi": psi, "js": psi and psi / 2, "verdict": verdict}
+
+
+DRIFT = {
+    "note": None,
+    "thresholds": {"psi": {"warn": 0.25, "stop": 5.0}, "ignore": ["year"]},
+    "splits": {
+        "train": [
+            column_drift("distance", 0.3, "warn"),
+            column_drift("hour", 0.01, "ok"),
+            column_drift("year", None, "unjudged", "new"),
+        ],
+        "holdout": [
+            column_drift("distance", 0.1, "ok"),
+            column_drift("hour", 0.02, "ok"),
+            column_drift("year", None, "unjudged", "new"),
+        ],
+    },
+}
+
+
+def cards(tags=TAGS, curves=CURVES, profile=PROFILE, drift=DRIFT) -> tuple[str, str]:
     attachments = {"validation/profile.json": json.dumps(profile).encode()} if profile else {}
+    report = {"version": 1, "drift": drift}
+    attachments |= {"validation/report.json": json.dumps(report).encode()} if drift else {}
     made = model_card("flight_delay", tags, curves, attachments)
     return made[MARKDOWN_PATH].decode(), made[CARD_PATH].decode()
 
@@ -112,6 +137,32 @@ def test_a_gate_on_a_group_names_the_group():
     gate = {**GATES[0], "slice": "origin", "group": "JFK", "rows": 300}
     markdown, _ = cards({**TAGS, "gates": json.dumps([gate])})
     assert "| passed | mae where origin is JFK (300 rows) is 17.25, at most 60 is allowed |" in markdown
+
+
+def test_the_drift_of_each_column_is_told_the_worst_first():
+    markdown, page = cards()
+    assert "## Drift, warn from PSI 0.25; stop from PSI 5; no verdict on year" in markdown
+    rows = [
+        line
+        for line in markdown.splitlines()
+        if line.startswith(("| Verdict | Column", "| warn", "| ok", "| new"))
+    ]
+    assert rows == [
+        "| Verdict | Column | PSI partition | JS partition | PSI window | JS window |",
+        "| warn | distance | 0.100 | 0.050 | 0.300 | 0.150 |",
+        "| ok | hour | 0.020 | 0.010 | 0.010 | 0.005 |",
+        f"| new | year |{f' {NONE} |' * 4}",
+    ]
+    assert "drift: warn" in Elements(page).said  # on the column's own card, too
+
+
+@pytest.mark.parametrize(
+    "drift", [None, {"note": "there is no champion yet", "thresholds": {}, "splits": {}}]
+)
+def test_data_that_was_not_compared_has_no_table_of_drift(drift):
+    markdown, page = cards(drift=drift)
+    assert "Drift," not in markdown
+    assert "PSI" not in Elements(page).said
 
 
 @pytest.mark.parametrize("values", [[5.0, 5.0], list(range(10 * MOST_POINTS))])

@@ -41,6 +41,7 @@ LINEAGE = Lineage(
 GOOD = Evaluation(
     {"mae": 7.9},
     [{"metric": "mae", "bound": "at_most", "limit": 60.0, "value": 7.9, "passed": True}],
+    slices=[],
     champion_version="6",
 )
 BAD = Evaluation(
@@ -49,6 +50,7 @@ BAD = Evaluation(
         {"metric": "mae", "bound": "at_most", "limit": 60.0, "value": 70.5, "passed": False},
         {"metric": "r2", "bound": "at_least", "limit": 0.5, "value": None, "passed": False},
     ],
+    slices=[],
     champion_version="6",
 )
 
@@ -64,6 +66,7 @@ def test_a_version_carries_its_lineage_curves_and_parameters(tmp_path):
         **LINEAGE.tags(),
         "metrics": '{"mae":7.9}',
         "gates": '[{"bound":"at_most","limit":60.0,"metric":"mae","passed":true,"value":7.9}]',
+        "slices": "[]",
         "verdict": "passed all gates",
         "champion_before": "6",
         "training_key": "k" * 64,
