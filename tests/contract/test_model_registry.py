@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from tests import bundles
 
 from edge_training.bundle import Metric
+from edge_training.deployments import Change, Place, Request, periods
 from edge_training.ports.model_registry import Registration
+from edge_training.stages.decide import PREVIOUS, by_hand
+from edge_training.stages.promote import promote
 
 KEY = "5" * 64
 
@@ -182,3 +186,28 @@ def test_a_version_gives_its_bundle_back_byte_for_byte(models, registration, tmp
 
     assert fetched.name == registration.bundle.name
     assert fetched.read_bytes() == registration.bundle.read_bytes()
+
+
+def test_the_champion_goes_back_with_its_history(models, registration):
+    """All of a deployment and a roll back, through whatever a registry makes of tags and aliases."""
+    name, image = registration.name, {"image": f"host/edge/delay@sha256:{'1' * 64}"}
+    place = Place("edge_site", "edge-service-delay", 18890)
+    night, morning = (datetime(2013, 2, 4, hour, tzinfo=UTC) for hour in (3, 8))
+    models.register(replace(registration, tags={**registration.tags, **image}))
+    models.register(replace(registration, tags={**registration.tags, **image}, training_key="6" * 64))
+    for version, minute in (("1", 0), ("2", 1)):
+        request = Request.of("deploy_delay", f"night-{version}", night.replace(minute=minute), None)
+        promote(models, name, place, night.replace(minute=minute), Change(request, version))
+
+    back = Request.of("deploy_delay", "manual", morning, "ada")
+    decision = by_hand(models, name, PREVIOUS, back, print)
+    promote(models, name, place, morning, decision.change(back))
+
+    champion, given_up = models.champion(name), models.get(name, "2")
+    assert champion.version == "1"
+    assert (periods(champion.tags)[-1].began, periods(champion.tags)[-1].until) == (
+        Change(back, "1", True),
+        "",
+    )
+    assert periods(given_up.tags)[-1].ended == Change(back, "1", True)
+    assert champion.tags["state"] == given_up.tags["state"] == "registered"
