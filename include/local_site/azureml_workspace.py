@@ -28,7 +28,7 @@ from local_site.processes import ProcessSpec, Supervisor
 from local_site.settings import Ports, Settings
 
 STANDIN = "tests.standins.azureml"
-ATTACHING_KIND = "azureml"
+CORE_KIND = "azureml"
 MLFLOW_KIND = "azureml-mlflow"
 COMPUTE_TARGET = "edge-site-vm"
 SITE = "edge_site"
@@ -112,7 +112,7 @@ def client(layout: Layout, kind: str, python: Path) -> dict[str, Any]:
         python: The interpreter that has it.
     """
     known: dict[str, Any] = {"kind": kind, "python": str(python), **read_json(layout.azureml_client_file)}
-    if kind != ATTACHING_KIND:
+    if kind != CORE_KIND:
         return known
     key_file = layout.azureml_dir / "compute_key"
     ensure_ssh_key(key_file)

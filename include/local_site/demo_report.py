@@ -85,7 +85,7 @@ def runs_page(report_url: str) -> str:
 def registered(info: SiteInfo, names: Sequence[str]) -> list[dict[str, Any]]:
     """All versions of some models, as the model registry's own client sees them."""
     distinct = sorted(set(names))
-    if info.azureml is not None:
+    if info.azureml is not None and info.azureml["kind"] == azureml_workspace.CORE_KIND:
         return azureml_workspace.versions(info.azureml, distinct)
     return [version for name in distinct for version in mlflow_versions(info.mlflow_url, name)]
 
@@ -149,7 +149,10 @@ def show_registry(console: Console, report: Mapping[str, Any], info: SiteInfo) -
     """Where the models are, and their versions where no page shows them."""
     if info.azureml is not None:
         console.print(f"Workspace  {info.azureml['workspace']}, a stand-in behind {info.azureml['proxy']}")
-        console.print(workspace_versions(report["versions"]))
+        if info.azureml["kind"] == azureml_workspace.CORE_KIND:
+            console.print(workspace_versions(report["versions"]))
+        else:
+            console.print(f"           with an MLflow of its own, {info.mlflow_url}")
         return
     newest = report["partitions"][-1]
     console.print(f"MLflow     {runs_page(newest['data_report'])}", soft_wrap=True)

@@ -33,7 +33,7 @@ class SiteInfo:
         registry: Container registry, `host:port`.
         registry_user: Its user.
         registry_password: Its password.
-        mlflow_url: Model registry.
+        mlflow_url: Model registry, or the MLflow behind the workspace that is the model registry.
         training_image: Training runtime by digest.
         serving_image: Serving runtime by digest.
         airflow_url: Airflow's UI and API.

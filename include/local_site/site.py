@@ -271,6 +271,7 @@ class Site:
     def _info(self) -> SiteInfo:
         """Where everything is; images that are not pushed yet are empty."""
         ports = self.settings.ports
+        in_workspace = self.settings.model_registry == azureml_workspace.MLFLOW_KIND
         return SiteInfo(
             ssh_host=LOOPBACK,
             ssh_port=ports.ssh,
@@ -289,7 +290,7 @@ class Site:
             registry=self._registry_address,
             registry_user=container_registry.USER,
             registry_password=self.credentials.registry_password,
-            mlflow_url=f"http://{LOOPBACK}:{ports.mlflow}",
+            mlflow_url=f"http://{LOOPBACK}:{ports.azureml_mlflow if in_workspace else ports.mlflow}",
             training_image=self.images.get("training", ""),
             serving_image=self.images.get("serving", ""),
             airflow_url=f"http://{LOOPBACK}:{ports.airflow}",
