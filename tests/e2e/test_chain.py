@@ -20,7 +20,7 @@ from tests.e2e.conftest import EVER, Airflow, Ended
 from edge_training.identity import container_name
 from local_site import SiteInfo
 
-DAG_ID = "train_flight_delay"
+DAG_ID, DEPLOYMENT = "train_flight_delay", "deploy_flight_delay"
 PARTITION = "2013-02-01"
 SITE_POOL = "edge_site"
 READY_TRIES, READY_PAUSE_S = 120, 0.5
@@ -176,7 +176,7 @@ def address_when_ready(container: Container) -> str:
 def test_the_deployment_serves_the_version_and_makes_it_the_champion(
     trained: Ended, airflow: Airflow, site: SiteInfo
 ) -> None:
-    deployed = airflow.ended("deploy_flight_delay", partition_key=PARTITION)
+    deployed = airflow.ended(DEPLOYMENT, partition_key=PARTITION)
     assert set(deployed.states.values()) == {"success"}
     service = httpx.post(
         f"http://127.0.0.1:{site.service_port}/invocations", json=A_FLIGHT, timeout=60, trust_env=False
@@ -188,6 +188,29 @@ def test_the_deployment_serves_the_version_and_makes_it_the_champion(
         trust_env=False,
     ).json()["model_version"]
     assert champion["version"] == trained.handed_on("register_model")["model_version"]
+
+
+def test_somebody_lets_a_version_serve_by_its_number(trained: Ended, airflow: Airflow) -> None:
+    """It serves already, so this changes nothing but goes all the way."""
+    airflow.ended(DEPLOYMENT, partition_key=PARTITION)
+    version = trained.handed_on("register_model")["model_version"]
+    run_id = airflow.api.trigger(DEPLOYMENT, None, {"version": version})
+    again = airflow.ended(DEPLOYMENT, dag_run_id=run_id)
+    assert set(again.states.values()) == {"success"}
+    assert again.handed_on("roll_out")["changed"] is False
+
+
+def test_a_deployment_started_without_a_version_changes_nothing_and_says_why(
+    trained: Ended, airflow: Airflow
+) -> None:
+    run_id = airflow.api.trigger(DEPLOYMENT, None, {})
+    refused = airflow.ended(DEPLOYMENT, dag_run_id=run_id)
+    assert refused.states == {
+        "decide_rollout": "failed",
+        "roll_out": "upstream_failed",
+        "promote_champion": "upstream_failed",
+    }
+    assert "start it with version=previous to put back" in refused.log("decide_rollout")
 
 
 def test_a_partition_processed_again_trains_nothing_and_gives_the_same_image(
