@@ -21,6 +21,8 @@ ENTRIES: Final = 50
 """Of tags, and of properties, for each run."""
 OWN_ENTRIES: Final = 4
 """Tags and properties that we add ourselves: training key, bundle, state, compute target."""
+PARAM_PREFIX: Final = "param."
+"""Of the properties that are parameters of the script; the studio has no other place for them."""
 METRIC_NAMES: Final = 50
 METRIC_NAME_LENGTH: Final = 255
 POINTS_PER_BATCH: Final = 250
@@ -54,7 +56,7 @@ def require_writable(registration: Registration) -> None:
     require_name(registration.name)
     _require_keys("tag", registration.tags)
     _require_keys("tag of the training script's run", registration.run_tags)
-    _require_keys("parameter", registration.params)
+    _require_keys("parameter", registration.params, KEY_LENGTH - len(PARAM_PREFIX))
     _require_number("tags", {*registration.tags, *registration.run_tags}, ENTRIES - OWN_ENTRIES)
     metrics = {metric.name for metric in registration.metrics}
     _require_number("names of metrics", metrics, METRIC_NAMES)
@@ -79,12 +81,12 @@ def cut(values: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _require_keys(what: str, values: Mapping[str, str]) -> None:
+def _require_keys(what: str, values: Mapping[str, str], length: int = KEY_LENGTH) -> None:
     for name in values:
-        if not 0 < len(name) <= KEY_LENGTH:
+        if not 0 < len(name) <= length:
             raise ModelRegistryRefused(
                 f"The {what} {name[:KEY_LENGTH]!r} has a name of {len(name)} characters, and Azure Machine "
-                f"Learning takes 1 to {KEY_LENGTH}; shorten it."
+                f"Learning takes 1 to {length}; shorten it."
             )
 
 

@@ -17,7 +17,7 @@ from edge_training.adapters.azureml_client import ORIGIN, AzureMlClient
 from edge_training.adapters.azureml_faults import is_status
 from edge_training.adapters.azureml_files import RunFiles
 from edge_training.adapters.azureml_framework import framework_of
-from edge_training.adapters.azureml_limits import ENTRIES, OWN_ENTRIES, cut
+from edge_training.adapters.azureml_limits import ENTRIES, OWN_ENTRIES, PARAM_PREFIX, cut
 from edge_training.adapters.azureml_runs import (
     FINISHED,
     KnownRun,
@@ -39,8 +39,6 @@ from edge_training.ports.model_registry import (
 if TYPE_CHECKING:
     from azureml._restclient.models import Model
 
-PARAM_PREFIX: Final = "param."
-"""Of the properties that are parameters of the script; the studio has no other place for them."""
 PARAMS_PATH: Final = "params.json"
 """All parameters, beside the files: a run has room for 50 properties."""
 
@@ -166,8 +164,10 @@ class Registering:
         properties = {BUNDLE_DIGEST_TAG: self._digest}
         written = unless_written(self._client.write_run, run.experiment, run.run_id, properties=properties)
         found = written or self._client.run(run.run_id)
-        if found is None:
-            raise ModelRegistryUnavailable(f"The run {run.run_id} vanished; it is made again.")
+        if found is None or BUNDLE_DIGEST_TAG not in found.properties:
+            raise ModelRegistryUnavailable(
+                f"The run {run.run_id} does not say whose bundle it holds; it is written again."
+            )
         return replace(run, properties=dict(found.properties))
 
     def _attach(self, run: KnownRun) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 import pytest
 from tests import bundles
 from tests.standins.azureml.faults import Cut, Fault, Refused
@@ -92,6 +94,30 @@ def test_registering_completes_the_run_that_was_followed(program, workspace, tmp
     seen = program.each(RUN, points((1, "mae", 9.0, 1000)), status("FAILED"), registering(tmp_path), RUN)
     assert seen[-2:] == [["1"], [RUN_ID, "FINISHED", True]]
     assert workspace.run(RUN_ID)["status"] == "Completed"
+
+
+@pytest.mark.parametrize("moment", Cut)
+@pytest.mark.parametrize(
+    "request_",
+    [("DELETE", "/tags$"), ("PUT", "blob.core"), ("GET", "blob.core"), ("PATCH", "/runs/")],
+    ids=str,
+)
+def test_a_log_whose_way_is_interrupted_is_kept_whole(
+    program, azureml, workspace, tmp_path, request_, moment
+):
+    """It replaces a shorter one, which had a digest of its own."""
+    (tmp_path / "short").mkdir()
+    (tmp_path / "short" / "output.log").write_bytes(b"one\n")
+    (tmp_path / "output.log").write_bytes(b"one\ntwo\n")
+    attach = {"model": NAME, "key": KEY}
+    program("attach_log", file=str(tmp_path / "short" / "output.log"), **attach)
+    azureml.faults.add(Fault(*request_, cut=moment))
+
+    kept = program("attach_log", file=str(tmp_path / "output.log"), **attach)
+
+    assert kept == sha256(b"one\ntwo\n").hexdigest()
+    [run] = workspace.training_runs(NAME, KEY)
+    assert (run.logs, run.tags["log_sha256/output.log"]) == ({"output.log": 8}, kept)
 
 
 @pytest.mark.timeout(600)

@@ -21,7 +21,7 @@ def test_what_the_workspace_takes_passes():
             GOOD,
             tags={f"tag{number}": "v" * 5000 for number in range(40)},
             run_tags={"mlflow.source": "train.py"},
-            params={f"param {number}": "1" for number in range(200)},
+            params={"p" * 94: "1", **{f"param {number}": "1" for number in range(200)}},
             metrics=[Metric(f"metric{number}", 1.0) for number in range(50)] * 2,
         )
     )
@@ -38,7 +38,7 @@ def test_what_the_workspace_takes_passes():
         ({"tags": {"t" * 101: "v"}}, "name of 101 characters"),
         ({"tags": {"": "v"}}, "name of 0 characters"),
         ({"run_tags": {"t" * 101: "v"}}, "tag of the training script's run"),
-        ({"params": {"p" * 101: "v"}}, "The parameter 'ppp"),
+        ({"params": {"p" * 95: "v"}}, "The parameter 'ppp.* takes 1 to 94"),
         ({"tags": {f"t{number}": "" for number in range(47)}}, "47 tags, .*has room for 46"),
         ({"metrics": [Metric(f"m{number}", 1.0) for number in range(51)]}, "51 names of metrics.*50"),
         ({"metrics": [Metric("m" * 256, 1.0)]}, "name of 256 characters"),

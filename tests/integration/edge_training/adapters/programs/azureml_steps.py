@@ -11,6 +11,7 @@ from calling import main
 
 from edge_runner.frames import Point
 from edge_training.adapters.azureml_computes import Machine, SiteCompute, detach, keep_attached
+from edge_training.adapters.azureml_logs import AzureMlLogArchive
 from edge_training.adapters.azureml_registry import AzureMlRegistry
 from edge_training.adapters.azureml_runs import AzureMlRuns
 from edge_training.adapters.azureml_session import AzureMlSession
@@ -52,6 +53,11 @@ def set_status(options: dict[str, Any], run_id: str, status: str) -> None:
     AzureMlRuns(session(options)).set_status(run_id, status)
 
 
+def attach_log(options: dict[str, Any], model: str, key: str, file: str) -> str:
+    """Keep a log; gives the digest of what is kept."""
+    return AzureMlLogArchive(session(options)).attach(model, key, Path(file))
+
+
 def race(
     options: dict[str, Any], name: str, key: str, bundle: str, tags: dict[str, str], writers: int, tries: int
 ) -> list[str]:
@@ -80,4 +86,4 @@ def race(
     return told
 
 
-main(keep, leave, training_run, log_points, set_status, race)
+main(keep, leave, training_run, log_points, set_status, attach_log, race)
