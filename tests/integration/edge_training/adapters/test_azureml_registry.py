@@ -106,6 +106,7 @@ def calls_of(azureml: AzureMl, registry: ModelRegistry, registration: Registrati
     return list(azureml.faults.calls)
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("moment", Cut)
 def test_a_crash_at_any_request_is_repaired_by_the_next_try(
     azureml, impatient, workspace, registration, tmp_path, moment
