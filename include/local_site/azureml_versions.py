@@ -24,15 +24,13 @@ def main() -> None:
 
 def seen(workspace: Any, model: Any) -> dict[str, Any]:
     """What azureml-core says of a version, and of the run it comes from."""
-    run = workspace.get_run(model.run_id) if model.run_id else None
     return {
         "name": model.name,
         "version": str(model.version),
         "run_id": model.run_id,
-        "compute_target": run.get_details().get("target") if run else None,
+        "compute_target": workspace.get_run(model.run_id).get_details().get("target"),
         "framework": model.model_framework,
         "tags": model.tags,
-        "properties": model.properties,
     }
 
 

@@ -19,7 +19,7 @@ from local_site.health import LOOPBACK
 from local_site.info import SiteInfo
 
 SHORT_DIGEST = 8
-RUN_ID = 24
+RUN_ID = 10
 CALL_LIMIT_S = 30.0
 REPORT_LINK = "Validation report"
 LEFT = ("partition", "data", "image")
@@ -161,31 +161,20 @@ def show_registry(console: Console, report: Mapping[str, Any], info: SiteInfo) -
 
 
 def workspace_versions(versions: Sequence[Mapping[str, Any]]) -> Table:
-    """What azureml-core lists of the models."""
-    table = Table(title="\nThe versions, as azureml-core sees them", title_justify="left", box=SIMPLE_HEAD)
-    for heading in (
-        "model",
-        "version",
-        "state",
-        "partition",
-        "training key",
-        "framework",
-        "trained on",
-        "run",
-    ):
+    """What azureml-core lists of one model."""
+    title = f"\n{versions[0]['name']}, as azureml-core sees it"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+    for heading in ("version", "state", "partition", "framework", "trained on", "run"):
         table.add_column(heading, no_wrap=True)
     for version in versions:
         tags = version["tags"]
-        key = version["properties"].get("training_key") or tags.get("training_key", "")
         table.add_row(
-            version["name"],
             version["version"],
             tags.get("state", ""),
             tags.get("partition", ""),
-            key[:SHORT_DIGEST],
             version["framework"] or "",
             version["compute_target"] or "",
-            (version["run_id"] or "")[:RUN_ID],
+            version["run_id"][:RUN_ID],
         )
     return table
 

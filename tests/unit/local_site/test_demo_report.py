@@ -25,12 +25,12 @@ def test_a_version_in_a_workspace_is_shown_as_its_client_sees_it():
     version = {
         "name": "flight_delay",
         "version": "7",
-        "run_id": None,
-        "framework": None,
-        "compute_target": None,
+        "run_id": "edge-0123456789abcdef",
+        "framework": "ScikitLearn",
+        "compute_target": "edge-site-vm",
         "tags": {"state": "registered", "partition": "2013-02-01"},
-        "properties": {"training_key": "ab" * 32},
     }
     shown = StringIO()
-    Console(width=200, file=shown).print(workspace_versions([version]))
-    assert shown.getvalue().split()[-5:] == ["flight_delay", "7", "registered", "2013-02-01", "abababab"]
+    Console(width=80, file=shown).print(workspace_versions([version]))
+    row = ["7", "registered", "2013-02-01", "ScikitLearn", "edge-site-vm", "edge-01234"]
+    assert shown.getvalue().split()[-6:] == row

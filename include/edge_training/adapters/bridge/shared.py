@@ -1,4 +1,4 @@
-"""Bridges that a process keeps: another interpreter needs seconds to start and some 200 MB, so everybody who
+"""Bridges that a process keeps: another interpreter needs seconds to start and 100 MB, so everybody who
 means the same registry shares its process.
 """
 
