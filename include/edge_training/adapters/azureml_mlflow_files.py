@@ -9,12 +9,14 @@ and azure-storage-blob moves the bytes.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edge_training import bundle as bundles
 from edge_training.adapters.azureml_faults import is_status
 from edge_training.adapters.azureml_files import RunFiles as BlobsOfRun
-from edge_training.adapters.mlflow_files import RunFiles, files_of
+from edge_training.adapters.mlflow_files import RunFiles
 from edge_training.errors import ModelRegistryRefused
 
 if TYPE_CHECKING:
@@ -40,14 +42,18 @@ class WorkspaceFiles(RunFiles):
         self._workspace = workspace
         self._tenant_id = tenant_id
 
-    def put(self, run_id: str, directory: Path, path: str | None = None) -> None:
+    def put(self, run_id: str, files: Mapping[str, bytes], bundle: Path | None = None) -> None:
         """See `RunFiles.put`; one file after the other, a piece at a time."""
-        for file, there in files_of(directory, path):
-            self._put(run_id, file, there)
+        blobs = self._of(run_id)
+        for member, stream in bundles.read_files(bundle) if bundle is not None else ():
+            blobs.write(member.name, stream, member.size)
+        for path, content in files.items():
+            blobs.write(path, content, len(content))
 
     def put_file(self, run_id: str, file: Path, directory: str) -> None:
         """See `RunFiles.put_file`."""
-        self._put(run_id, file, f"{directory}/{file.name}")
+        with file.open("rb") as content:
+            self._of(run_id).write(f"{directory}/{file.name}", content, file.stat().st_size)
 
     def size_bytes(self, run_id: str, path: str) -> int | None:
         """See `RunFiles.size_bytes`."""
@@ -74,10 +80,6 @@ class WorkspaceFiles(RunFiles):
         """See `RunFiles.page`: the studio opens at the run, and what follows says which of its files."""
         where = f"wsid={self._workspace}&tid={self._tenant_id}"
         return f"https://ml.azure.com/runs/{run.info.run_id}?{where}#/{path}"
-
-    def _put(self, run_id: str, file: Path, path: str) -> None:
-        with file.open("rb") as content:
-            self._of(run_id).write(path, content, file.stat().st_size)
 
     def _of(self, run_id: str) -> BlobsOfRun:
         return BlobsOfRun(self._addresses, f"dcid.{run_id}")

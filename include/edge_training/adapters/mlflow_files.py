@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from edge_training import bundle as bundles
 from edge_training.adapters.mlflow_refusals import unless_absent
 from edge_training.errors import ModelRegistryRefused, ModelRegistryUnavailable
 from edge_training.validation_files import MAX_SIZE_BYTES
@@ -31,20 +32,29 @@ class RunFiles:
         self._client = client
         self._url = url
 
-    def put(self, run_id: str, directory: Path, path: str | None = None) -> None:
-        """Send all files of a directory, in the place of those of these paths, and hold their sizes there
-        against ours.
+    def put(self, run_id: str, files: Mapping[str, bytes], bundle: Path | None = None) -> None:
+        """Send small files and those of a stored bundle, in the place of those of these paths, and hold their
+        sizes there against ours.
 
         Raises:
             ModelRegistryUnavailable: The server has another number of bytes of one.
         """
-        self._client.log_artifacts(run_id, str(directory), path)
-        sizes = dict(self._sizes(run_id, path))
-        for file, there in files_of(directory, path):
-            size_bytes = file.stat().st_size
-            if sizes.get(there, _ABSENT) not in (size_bytes, None):
+        where = None if bundle is None else bundle.parent
+        with tempfile.TemporaryDirectory(dir=where, prefix=".upload-") as name:
+            directory = Path(name)
+            if bundle is not None:
+                bundles.unpack(bundle, directory)
+            for path, content in files.items():
+                target = directory / path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(content)
+            self._client.log_artifacts(run_id, name)
+            sent = {str(file.relative_to(directory)): file.stat().st_size for file in _files_of(directory)}
+        there = dict(self._sizes(run_id, None))
+        for path, size_bytes in sent.items():
+            if there.get(path, _ABSENT) not in (size_bytes, None):
                 raise ModelRegistryUnavailable(
-                    f"MLflow does not have all {size_bytes} bytes of {there} in run {run_id}; "
+                    f"MLflow does not have all {size_bytes} bytes of {path} in run {run_id}; "
                     "they are sent again."
                 )
 
@@ -98,8 +108,5 @@ class RunFiles:
                 yield entry.path, entry.file_size
 
 
-def files_of(directory: Path, path: str | None) -> Iterator[tuple[Path, str]]:
-    """All files of a directory, each with the path it has in a run whose path the directory is."""
-    for file in sorted(directory.rglob("*")):
-        if file.is_file():
-            yield file, str(PurePosixPath(path or "") / file.relative_to(directory).as_posix())
+def _files_of(directory: Path) -> Iterator[Path]:
+    return (path for path in directory.rglob("*") if path.is_file())

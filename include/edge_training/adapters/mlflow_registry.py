@@ -194,7 +194,7 @@ class _Registering:
             if name not in written
         ]
         own = {name: value for name, value in self._registration.run_tags.items() if name != STATE_TAG}
-        self._tag_run(run.info.run_id, {**own, **self._dialect.run_tags(self._tags)})
+        self._tag_run(run.info.run_id, self._dialect.run_tags({**own, **self._tags}))
         per_batch = self._dialect.points_per_batch
         mlflow_curves.complete(self._client, run, self._registration.metrics, per_batch)
         for start in range(0, len(params), PARAMS_PER_BATCH):
@@ -207,16 +207,12 @@ class _Registering:
 
     def _upload(self, run_id: str, *, with_bundle: bool) -> None:
         """Send what is attached, and the bundle's files."""
-        bundle, attachments = self._registration.bundle, self._registration.attachments
-        others = {**attachments, LISTING_PATH: canonical_json(self._files)} if with_bundle else attachments
-        with tempfile.TemporaryDirectory(dir=bundle.parent, prefix=".upload-") as directory:
-            if with_bundle:
-                bundles.unpack(bundle, Path(directory))
-            for path, content in others.items():
-                target = Path(directory) / path
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(content)
-            self._run_files.put(run_id, Path(directory))
+        attachments = self._registration.attachments
+        if with_bundle:
+            listing = {LISTING_PATH: canonical_json(self._files)}
+            self._run_files.put(run_id, {**attachments, **listing}, self._registration.bundle)
+        else:
+            self._run_files.put(run_id, attachments)
 
     def _create_version(self, run: Run, tags: Mapping[str, str]) -> None:
         self._client.create_model_version(

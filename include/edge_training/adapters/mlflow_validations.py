@@ -8,9 +8,7 @@ and the next `keep` completes it.
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from edge_runner.listing import ListedFile, listing_of
@@ -83,10 +81,8 @@ def _write(client: MlflowClient, run_files: RunFiles, run: Run, validation: Vali
     time_ms = run.info.start_time
     metrics = [Metric(name, value, time_ms, 0) for name, value in sorted(validation.metrics.items())]
     client.log_batch(run.info.run_id, metrics=metrics)
-    with tempfile.TemporaryDirectory(prefix="edge-validation-") as directory:
-        for name, content in validation.files.items():
-            (Path(directory) / name).write_bytes(content)
-        run_files.put(run.info.run_id, Path(directory), FILES_PATH)
+    files = {f"{FILES_PATH}/{name}": content for name, content in validation.files.items()}
+    run_files.put(run.info.run_id, files)
 
 
 def _finish(client: MlflowClient, run: Run, status: str, files: Sequence[ListedFile]) -> None:
