@@ -8,8 +8,6 @@ the most that it had resident. Bare decoding makes every value and drops it.
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,13 +15,12 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.bench import Scratch
-from benchmarks.environment import ROOT, with_own_code
+from benchmarks.environment import ROOT
 from benchmarks.figures import Figure
+from benchmarks.programs import ProgramFailed, said_by
 from benchmarks.validation import data
-from benchmarks.validation.measured import RESULT_MARK
 from edge_runner.manifest import SPLITS
 from local_site.environments import python_environment
-from local_site.errors import LocalSiteError
 from local_site.settings import Settings
 
 ROWS, MANY_ROWS = 10_000_000, 40_000_000
@@ -45,10 +42,6 @@ MODULES = {
     DECODING: "run_decoding",
 }
 LOCK_FILE = ROOT / "benchmarks" / "requirements-validation.txt"
-
-
-class ProgramFailed(LocalSiteError):
-    """A program did not validate the data; the data keep every limit."""
 
 
 @dataclass(frozen=True)
@@ -122,13 +115,7 @@ def run(python: Path, name: str, folder: Path, rows: int) -> Result:
         ProgramFailed: It ended badly.
     """
     command = [python, "-m", f"benchmarks.validation.{MODULES[name]}", folder, str(rows)]
-    done = subprocess.run(
-        command, cwd=ROOT, env=with_own_code(), capture_output=True, text=True, timeout=LIMIT_S, check=False
-    )
-    said = [line for line in done.stdout.splitlines() if line.startswith(RESULT_MARK)]
-    if done.returncode != 0 or not said:
-        raise ProgramFailed(f"{name} ended with {done.returncode}: {done.stderr.strip()[-500:]}")
-    return Result(**json.loads(said[-1].removeprefix(RESULT_MARK)))
+    return Result(**said_by(name, command, LIMIT_S))
 
 
 def compared(results: Mapping[str, Sequence[Result]]) -> Iterator[Figure]:

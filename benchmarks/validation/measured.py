@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import re
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-RESULT_MARK = "result: "
-"""Before the line that counts: what is measured may print, too."""
+from benchmarks.measured import tell
 
 
 def main(validate: Callable[[Path, int], Sequence[str]]) -> None:
@@ -25,14 +22,4 @@ def main(validate: Callable[[Path, int], Sequence[str]]) -> None:
     folder, rows = Path(sys.argv[1]), int(sys.argv[2])
     began_at = time.perf_counter()
     broken = validate(folder, rows)
-    seconds = time.perf_counter() - began_at
-    print(
-        RESULT_MARK + json.dumps({"seconds": seconds, "peak_bytes": peak_bytes(), "broken": sorted(broken)})
-    )
-
-
-def peak_bytes() -> int:
-    """The most memory that this process had resident at a time; it starts no other."""
-    status = Path("/proc/self/status").read_text()
-    (kibibytes,) = re.findall(r"VmHWM:\s*(\d+) kB", status)
-    return int(kibibytes) * 1024
+    tell(time.perf_counter() - began_at, broken=sorted(broken))

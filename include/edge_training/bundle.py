@@ -17,14 +17,23 @@ import json
 import os
 import tarfile
 import tempfile
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, cast
 
-from edge_runner.listing import BUNDLE_NAME, METRICS_PATH, RUN_PATH, ListedFile, bundle_digest, objection
+from edge_runner.listing import (
+    BUNDLE_NAME,
+    LISTING_PATH,
+    METRICS_PATH,
+    RUN_PATH,
+    ListedFile,
+    bundle_digest,
+    objection,
+)
+from edge_runner.protocol import canonical_json
 from edge_training import tarstream
 from edge_training.errors import ExportRefused
 
@@ -53,6 +62,21 @@ class Metric:
     name: str
     value: float
     step: int = 0
+
+
+@dataclass(frozen=True)
+class Content:
+    """A file on its way.
+
+    Attributes:
+        path: Where it goes.
+        stream: Its bytes, to be read once, from the first to the last.
+        size_bytes: How many they are.
+    """
+
+    path: str
+    stream: IO[bytes]
+    size_bytes: int
 
 
 def check_listing(
@@ -125,6 +149,19 @@ def is_intact(bundle: Path, files: Sequence[ListedFile]) -> bool:
         return False
 
 
+def require_whole(bundle: Path) -> None:
+    """Make sure that a stored bundle is there to its end; its bytes are not read.
+
+    Raises:
+        ExportRefused: It is not.
+    """
+    try:
+        with tarfile.open(bundle, mode="r:") as archive:
+            archive.getmembers()
+    except (OSError, tarfile.TarError) as error:
+        raise _damaged(bundle, str(error)) from error
+
+
 def read_listing(bundle: Path) -> list[ListedFile]:
     """The listing of a stored bundle, from its bytes."""
     return [
@@ -142,6 +179,29 @@ def read_files(bundle: Path) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]]:
                 yield member, content
 
 
+def read_listed(bundle: Path) -> Iterator[Content]:
+    """The files of a stored bundle in order of paths, each to be read to its end before the next is asked
+    for; then their listing, once their bytes have shown that they are what the bundle is named by.
+
+    Raises:
+        ExportRefused: They are not.
+    """
+    files: list[ListedFile] = []
+    for member, content in read_files(bundle):
+        stream = tarstream.Hashed(content)
+        yield Content(member.name, cast("IO[bytes]", stream), member.size)
+        files.append({"path": member.name, "size": member.size, "sha256": stream.sha256})
+    if bundle_digest(files) != bundle.stem:
+        raise _damaged(bundle, "its bytes have changed")
+    yield from in_memory({LISTING_PATH: canonical_json(files)})
+
+
+def in_memory(files: Mapping[str, bytes]) -> Iterator[Content]:
+    """Small files, in order of paths."""
+    for path, content in sorted(files.items()):
+        yield Content(path, io.BytesIO(content), len(content))
+
+
 def read_metrics(bundle: Path) -> list[Metric]:
     """The metrics the training script wrote; empty when it wrote none."""
     for member, content in read_files(bundle):
@@ -157,16 +217,6 @@ def read_run(bundle: Path) -> dict[str, dict[str, str]]:
         if member.name == RUN_PATH:
             return dict(json.load(content))
     return {}
-
-
-def unpack(bundle: Path, directory: Path) -> None:
-    """Write the files of a stored bundle below a directory."""
-    for member, content in read_files(bundle):
-        target = directory / member.name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("xb") as file:
-            for chunk in tarstream.chunks(content):
-                file.write(chunk)
 
 
 class _Writer:
@@ -277,3 +327,9 @@ def _digest_of_content(content: IO[bytes]) -> str:
     for chunk in tarstream.chunks(content):
         digest.update(chunk)
     return digest.hexdigest()
+
+
+def _damaged(bundle: Path, how: str) -> ExportRefused:
+    return ExportRefused(
+        f"The stored bundle {bundle} is damaged ({how}); clear export_model to bring it from the site again."
+    )

@@ -9,14 +9,14 @@ and azure-storage-blob moves the bytes.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_training import bundle as bundles
 from edge_training.adapters.azureml_faults import is_status
 from edge_training.adapters.azureml_files import RunFiles as BlobsOfRun
 from edge_training.adapters.mlflow_files import RunFiles
+from edge_training.bundle import Content
 from edge_training.errors import ModelRegistryRefused
 
 if TYPE_CHECKING:
@@ -42,13 +42,11 @@ class WorkspaceFiles(RunFiles):
         self._workspace = workspace
         self._tenant_id = tenant_id
 
-    def put(self, run_id: str, files: Mapping[str, bytes], bundle: Path | None = None) -> None:
-        """See `RunFiles.put`; one file after the other, a piece at a time."""
-        blobs = self._of(run_id)
-        for member, stream in bundles.read_files(bundle) if bundle is not None else ():
-            blobs.write(member.name, stream, member.size)
-        for path, content in files.items():
-            blobs.write(path, content, len(content))
+    def write(self, run: Run, contents: Iterable[Content]) -> None:
+        """See `RunFiles.write`."""
+        blobs = self._of(run.info.run_id)
+        for content in contents:
+            blobs.write(content.path, content.stream, content.size_bytes)
 
     def put_file(self, run_id: str, file: Path, directory: str) -> None:
         """See `RunFiles.put_file`."""

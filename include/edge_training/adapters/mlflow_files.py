@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from edge_training import bundle as bundles
+from edge_training.adapters.mlflow_artifacts import send
 from edge_training.adapters.mlflow_refusals import unless_absent
+from edge_training.bundle import Content
 from edge_training.errors import ModelRegistryRefused, ModelRegistryUnavailable
 from edge_training.validation_files import MAX_SIZE_BYTES
 
@@ -32,29 +33,22 @@ class RunFiles:
         self._client = client
         self._url = url
 
-    def put(self, run_id: str, files: Mapping[str, bytes], bundle: Path | None = None) -> None:
-        """Send small files and those of a stored bundle, in the place of those of these paths, and hold their
-        sizes there against ours.
+    def write(self, run: Run, contents: Iterable[Content]) -> None:
+        """Send files as they are read, in the place of those of their paths, and hold their sizes there
+        against ours.
 
         Raises:
             ModelRegistryUnavailable: The server has another number of bytes of one.
         """
-        where = None if bundle is None else bundle.parent
-        with tempfile.TemporaryDirectory(dir=where, prefix=".upload-") as name:
-            directory = Path(name)
-            if bundle is not None:
-                bundles.unpack(bundle, directory)
-            for path, content in files.items():
-                target = directory / path
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(content)
-            self._client.log_artifacts(run_id, name)
-            sent = {str(file.relative_to(directory)): file.stat().st_size for file in _files_of(directory)}
-        there = dict(self._sizes(run_id, None))
-        for path, size_bytes in sent.items():
+        sizes = {}
+        for content in contents:
+            send(self._client, run, content)
+            sizes[content.path] = content.size_bytes
+        there = dict(self._sizes(run.info.run_id, None)) if sizes else {}
+        for path, size_bytes in sizes.items():
             if there.get(path, _ABSENT) not in (size_bytes, None):
                 raise ModelRegistryUnavailable(
-                    f"MLflow does not have all {size_bytes} bytes of {path} in run {run_id}; "
+                    f"MLflow does not have all {size_bytes} bytes of {path} in run {run.info.run_id}; "
                     "they are sent again."
                 )
 
@@ -106,7 +100,3 @@ class RunFiles:
                 yield from self._sizes(run_id, entry.path)
             else:
                 yield entry.path, entry.file_size
-
-
-def _files_of(directory: Path) -> Iterator[Path]:
-    return (path for path in directory.rglob("*") if path.is_file())

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_runner.listing import LISTING_PATH, MODEL_NAME, ListedFile, bundle_digest
-from edge_runner.protocol import canonical_json
 from edge_training import bundle as bundles
 from edge_training.adapters import mlflow_curves
 from edge_training.adapters.mlflow_dialect import MlflowDialect
@@ -65,11 +64,9 @@ class MlflowRegistry:
 
     def register(self, registration: Registration) -> ModelVersion:
         """See `ModelRegistry.register`."""
-        files = bundles.read_listing(registration.bundle)
+        bundles.require_whole(registration.bundle)
         self._session.call(lambda client: self._dialect.require_writable(client, registration))
-        return self._session.call(
-            lambda client: _Registering(client, registration, files, self._dialect).run()
-        )
+        return self._session.call(lambda client: _Registering(client, registration, self._dialect).run())
 
     def set_tags(self, version: ModelVersion, tags: Mapping[str, str]) -> ModelVersion:
         """See `ModelRegistry.set_tags`."""
@@ -103,22 +100,15 @@ class MlflowRegistry:
 class _Registering:
     """One registration on its way, from whatever an earlier try left to a finished version."""
 
-    def __init__(
-        self,
-        client: MlflowClient,
-        registration: Registration,
-        files: Sequence[ListedFile],
-        dialect: MlflowDialect,
-    ) -> None:
+    def __init__(self, client: MlflowClient, registration: Registration, dialect: MlflowDialect) -> None:
         self._client = client
         self._dialect = dialect
         self._run_files = dialect.files(client)
         self._registration = registration
-        self._files = files
         self._tags = {
             **registration.tags,
             TRAINING_KEY_TAG: registration.training_key,
-            BUNDLE_DIGEST_TAG: bundle_digest(files),
+            BUNDLE_DIGEST_TAG: registration.bundle.stem,
         }
 
     def run(self) -> ModelVersion:
@@ -174,11 +164,12 @@ class _Registering:
         if STATE_TAG in run.data.tags:
             tags = {**self._tags, BUNDLE_DIGEST_TAG: run.data.tags[BUNDLE_DIGEST_TAG]}
             if run.data.tags[STATE_TAG] != self._registration.state:
-                self._upload(run_id, with_bundle=False)
+                self._run_files.write(run, bundles.in_memory(self._registration.attachments))
                 self._tag_run(run_id, {**self._dialect.run_tags(tags), STATE_TAG: self._registration.state})
             return tags
         self._log_numbers(run)
-        self._upload(run_id, with_bundle=True)
+        self._run_files.write(run, bundles.in_memory(self._registration.attachments))
+        self._run_files.write(run, bundles.read_listed(self._registration.bundle))
         self._client.set_terminated(run_id)
         self._client.set_tag(run_id, STATE_TAG, self._registration.state)
         return self._tags
@@ -204,15 +195,6 @@ class _Registering:
         from mlflow.entities import RunTag
 
         self._client.log_batch(run_id, tags=[RunTag(*tag) for tag in tags.items()])
-
-    def _upload(self, run_id: str, *, with_bundle: bool) -> None:
-        """Send what is attached, and the bundle's files."""
-        attachments = self._registration.attachments
-        if with_bundle:
-            listing = {LISTING_PATH: canonical_json(self._files)}
-            self._run_files.put(run_id, {**attachments, **listing}, self._registration.bundle)
-        else:
-            self._run_files.put(run_id, attachments)
 
     def _create_version(self, run: Run, tags: Mapping[str, str]) -> None:
         self._client.create_model_version(

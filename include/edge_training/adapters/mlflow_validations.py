@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from edge_runner.listing import ListedFile, listing_of
 from edge_runner.protocol import canonical_json
+from edge_training import bundle as bundles
 from edge_training.adapters.mlflow_files import RunFiles
 from edge_training.adapters.mlflow_runs import RunIdentity, one_run
 from edge_training.adapters.mlflow_session import MlflowSession
@@ -82,7 +83,7 @@ def _write(client: MlflowClient, run_files: RunFiles, run: Run, validation: Vali
     metrics = [Metric(name, value, time_ms, 0) for name, value in sorted(validation.metrics.items())]
     client.log_batch(run.info.run_id, metrics=metrics)
     files = {f"{FILES_PATH}/{name}": content for name, content in validation.files.items()}
-    run_files.put(run.info.run_id, files)
+    run_files.write(run, bundles.in_memory(files))
 
 
 def _finish(client: MlflowClient, run: Run, status: str, files: Sequence[ListedFile]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import tarfile
 from itertools import permutations
 
@@ -212,10 +214,43 @@ def test_metrics_are_read_from_the_bundle(tmp_path):
     ]
 
 
-def test_a_bundle_unpacks_to_its_files(tmp_path):
-    bundles.unpack(stored(tmp_path / "store"), tmp_path / "out")
+def test_a_bundle_that_is_there_to_its_end_is_whole(tmp_path):
+    bundles.require_whole(stored(tmp_path))
 
-    assert {path: (tmp_path / "out" / path).read_bytes() for path in FILES} == FILES
+
+@pytest.mark.parametrize("left_bytes", [None, 0, 700, 5000])
+def test_a_bundle_that_is_cut_or_gone_is_damaged(tmp_path, left_bytes):
+    bundle = stored(tmp_path)
+    if left_bytes is None:
+        bundle.unlink()
+    else:
+        os.truncate(bundle, left_bytes)
+
+    with pytest.raises(ExportRefused, match=r"is damaged \(.+\); clear export_model"):
+        bundles.require_whole(bundle)
+
+
+def test_what_is_read_to_be_sent_are_the_files_and_then_their_listing(tmp_path):
+    read = {
+        content.path: (content.stream.read(), content.size_bytes)
+        for content in bundles.read_listed(stored(tmp_path))
+    }
+
+    assert list(read) == [*sorted(FILES), "bundle.json"]
+    assert {path: read[path][0] for path in FILES} == FILES
+    assert json.loads(read["bundle.json"][0]) == listing_of(FILES)
+    assert all(len(content) == size_bytes for content, size_bytes in read.values())
+
+
+def test_a_bundle_whose_bytes_have_changed_gives_no_listing(tmp_path):
+    bundle = stored(tmp_path)
+    bundle.write_bytes(bundle.read_bytes().replace(b'"mae":7.9', b'"mae":0.1'))
+    contents = bundles.read_listed(bundle)
+    for _ in FILES:
+        next(contents).stream.read()
+
+    with pytest.raises(ExportRefused, match=r"is damaged \(its bytes have changed\)"):
+        next(contents)
 
 
 def test_files_that_changed_are_not_packed(tmp_path):

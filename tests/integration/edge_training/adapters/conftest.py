@@ -55,6 +55,13 @@ def own_server(site_python, free_port, tmp_path) -> Iterator[OwnServer]:
     yield from _served(tmp_path, site_python, free_port)
 
 
+@pytest.fixture
+def writing_server(site_python, free_port, tmp_path) -> Iterator[OwnServer]:
+    """A running one that takes no artifacts: its clients write them to a directory that all can reach."""
+    store = ("--no-serve-artifacts", "--default-artifact-root", str(tmp_path / "artifacts"))
+    yield from _served(tmp_path, site_python, free_port, *store)
+
+
 @pytest.fixture(scope="session")
 def mlflow_address(site_python, tmp_path_factory) -> Iterator[tuple[str, int]]:
     """Host and port of a server that does not mind by which name it is called: for proxies in front of it."""

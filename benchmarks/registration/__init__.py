@@ -1,0 +1,1 @@
+"""Registering a bundle beside plain uploads of the same files: a server, a bundle, and programs."""
