@@ -13,7 +13,7 @@ LOCKS := requirements.txt requirements-dev.txt
 COMPILE := $(BIN)/uv pip compile --quiet --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
            --python-version 3.11
 
-.PHONY: help venv site demo test test-full chaos chaos-long bench lint check fmt lock down clean
+.PHONY: help venv site image demo test test-full test-frameworks chaos chaos-long bench lint check fmt lock down clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ venv: $(VENV)/.ready ## Make the Python environment of Airflow, the checks and t
 site: $(VENV)/.ready ## Start a whole site on this machine: blob store, VM, registry, model registry
 	@$(BIN)/python -m local_site up
 
+image: $(VENV)/.ready ## Build a training image of your own for the site on this machine; NAME=folder in include/images
+	@$(BIN)/python -m local_site image $(NAME)
+
 demo: $(VENV)/.ready ## Everything: the site, Airflow, three partitions trained, served and shown; REGISTRY=azureml for that
 	@$(if $(REGISTRY),EDGE_MODEL_REGISTRY=$(REGISTRY) )$(BIN)/python -m local_site.demo
 
@@ -35,6 +38,10 @@ test: $(VENV)/.ready ## All tests, on a site of their own that is stopped afterw
 	$(BIN)/python -m local_site --test down || status=$$?; exit $$status
 
 test-full: test chaos ## All tests, then every fault of make chaos; make test has a few of them
+
+test-frameworks: $(VENV)/.ready ## Train with XGBoost, LightGBM, PyTorch and ONNX; not part of make test: an image of 2 GB
+	@status=0; $(BIN)/python -m pytest -m frameworks || status=$$?; \
+	$(BIN)/python -m local_site --test down || status=$$?; exit $$status
 
 chaos: $(VENV)/.ready ## Break the pipeline in every way we know; FAULT=name for one, PEER=1 for SSHRemoteJobOperator
 	@$(BIN)/python -m tests.chaos $(if $(PEER),--peer) $(if $(FAULT),--fault $(FAULT))
@@ -68,6 +75,9 @@ lock: $(VENV)/.ready ## Write every requirements*.txt from its .in file
 	@mv requirements-azureml.new requirements-azureml.txt
 	@for image in training serving; do $(COMPILE) --python-platform linux include/images/$$image/requirements.in \
 	  -c requirements.txt -c requirements-dev.txt -o include/images/$$image/requirements.txt; done
+	@$(COMPILE) --python-platform linux include/images/frameworks/requirements.in \
+	  --excludes include/images/frameworks/excludes.txt \
+	  -c include/images/training/requirements.txt -o include/images/frameworks/requirements.txt
 
 down: ## Stop everything this project started, and nothing else
 	@status=0; if [ -x $(BIN)/python ]; then \

@@ -12,14 +12,19 @@ from local_site.site import Site
 
 TESTS_DIR = Path(__file__).parent
 MARKED_DIRECTORIES = ("integration", "e2e")
+ON_DEMAND = "frameworks"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test is marked by the directory it stands in."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A test is marked by the directory it stands in; some run only when their marker is named."""
     for item in items:
         directory = item.path.relative_to(TESTS_DIR).parts[0]
         if directory in MARKED_DIRECTORIES:
             item.add_marker(directory)
+    if ON_DEMAND not in config.option.markexpr:
+        left_out = [item for item in items if item.get_closest_marker(ON_DEMAND)]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The commands of the local site: `python -m local_site up|down|status|clean`."""
+"""The commands of the local site: `python -m local_site up|down|status|clean`, `... image NAME`."""
 
 from __future__ import annotations
 
@@ -47,29 +47,41 @@ def show_status(settings: Settings) -> None:
         CONSOLE.print(f"{settings.state_dir} is down: `make site` or `make demo` starts it.", soft_wrap=True)
 
 
-def run(command: str, settings: Settings, *, with_airflow: bool) -> None:
+def show_image(settings: Settings, name: str) -> None:
+    """Start the site, build a training image of the user's, and print its reference."""
+    site = Site(settings)
+    site.up()
+    CONSOLE.print(site.build_image(name), soft_wrap=True)
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> None:
     """Run one command."""
-    match command:
+    match arguments.command:
         case "up":
-            show_up(settings, with_airflow=with_airflow)
+            show_up(settings, with_airflow=arguments.airflow)
         case "down":
             show_down(settings)
         case "status":
             show_status(settings)
         case "clean":
             clean(settings)
+        case "image":
+            show_image(settings, arguments.name)
 
 
 def main() -> int:
     """Read the command line; a failure is one sentence and exit code 1."""
     parser = argparse.ArgumentParser(prog="local_site", description=__doc__)
-    parser.add_argument("command", choices=("up", "down", "status", "clean"))
+    parser.add_argument("command", choices=("up", "down", "status", "clean", "image"))
+    parser.add_argument(
+        "name", nargs="?", default="frameworks", help="with `image`: its folder in include/images"
+    )
     parser.add_argument("--airflow", action="store_true", help="with `up`: start Airflow too")
     parser.add_argument("--test", action="store_true", help="the site that the tests use")
     arguments = parser.parse_args()
     try:
         settings = Settings.for_tests() if arguments.test else Settings.from_environment()
-        run(arguments.command, settings, with_airflow=arguments.airflow)
+        run(arguments, settings)
     except LocalSiteError as error:
         CONSOLE.print(f"[red]✗[/] {error}", soft_wrap=True)
         return 1

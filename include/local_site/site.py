@@ -23,6 +23,7 @@ from local_site import registry as container_registry
 from local_site.base_image import BaseImage, ensure_base_image
 from local_site.connections import write_connections, write_variables
 from local_site.credentials import Credentials, load_or_create
+from local_site.errors import BuildFailed
 from local_site.files import locked, make_private_dir
 from local_site.health import LOOPBACK
 from local_site.images import RegistryLogin, RuntimeImage, ensure_in_engine, ensure_in_registry
@@ -37,6 +38,7 @@ from local_site.ssh_server import client_key_file, host_key_line, ssh_server
 from local_site.steps import Step, run_steps
 from local_site.wheelhouse import wheelhouse, wheels_of
 
+RUNTIMES = ("serving", "training")
 WORKSPACE = "stand-in for Azure Machine Learning"
 API_VERSION = "2019-02-02"
 """The REST version that every Stack Hub accepts."""
@@ -82,6 +84,28 @@ class Site:
             info = self._info()
             save(self.layout.site_file, info)
         return info
+
+    def build_image(self, name: str) -> str:
+        """Build a training image of the user's on the training runtime, and push it; the site is up.
+
+        Args:
+            name: Its directory in include/images, with Dockerfile and requirements.txt.
+
+        Returns:
+            The image by digest.
+
+        Raises:
+            LocalSiteError: There is no such directory, or the build failed.
+        """
+        if not (self._image_dir(name) / "Dockerfile").exists():
+            raise BuildFailed(
+                f"There is no {self._image_dir(name)} with a Dockerfile; copy include/images/frameworks."
+            )
+        below = self.runtimes["training"].as_base(self._registry_login)
+        wheels = wheels_of(self._wheelhouse(name), *self.wheels.values())
+        self._build(RuntimeImage(self._image_dir(name), below, wheels))
+        self._push(name)
+        return self.images[name]
 
     def _steps(self) -> list[Step]:
         ready = ("system packages", "keys and certificates")
@@ -237,16 +261,19 @@ class Site:
         return self.settings.root / "include" / "images" / name
 
     def _collect_wheels(self) -> None:
-        for name in ("serving", "training"):
-            lock_file = self._image_dir(name) / "requirements.txt"
-            self.wheels[name] = wheelhouse(self.layout.cache_dir, lock_file, self._log(f"wheels-{name}"))
+        for name in RUNTIMES:
+            self.wheels[name] = self._wheelhouse(name)
+
+    def _wheelhouse(self, name: str) -> Path:
+        lock_file = self._image_dir(name) / "requirements.txt"
+        return wheelhouse(self.layout.cache_dir, lock_file, self._log(f"wheels-{name}"))
 
     def _build_serving(self) -> None:
         self._build(RuntimeImage(self._image_dir("serving"), self.base, wheels_of(self.wheels["serving"])))
 
     def _build_training(self) -> None:
         below = self.runtimes["serving"].as_base(self._registry_login)
-        wheels = wheels_of(self.wheels["training"], besides=self.wheels["serving"])
+        wheels = wheels_of(self.wheels["training"], self.wheels["serving"])
         self._build(RuntimeImage(self._image_dir("training"), below, wheels))
 
     def _build(self, image: RuntimeImage) -> None:

@@ -25,9 +25,9 @@ def wheelhouse(cache_dir: Path, lock_file: Path, log_file: Path) -> Path:
     return ensure_directory(cache_dir / f"wheelhouse-{key}", fill)
 
 
-def wheels_of(directory: Path, besides: Path | None = None) -> tuple[Path, ...]:
-    """Wheels of a wheelhouse; those that the image below already has are left out, except pip."""
-    known = {path.name for path in besides.glob("*.whl")} if besides else set()
+def wheels_of(directory: Path, *besides: Path) -> tuple[Path, ...]:
+    """Wheels of a wheelhouse; those that the images below already have are left out, except pip."""
+    known = {path.name for below in besides for path in below.glob("*.whl")}
     wheels = sorted(directory.glob("*.whl"))
     return tuple(path for path in wheels if path.name not in known or path.name.startswith("pip-"))
 

@@ -149,10 +149,17 @@ def predict(model: Path, inputs: Mapping[str, Any]) -> list[Any]:
     """Predictions of an MLflow model for a scoring request, as JSON values."""
     import mlflow.pyfunc
     import pandas as pd
+    from mlflow.utils.proto_json_utils import dataframe_from_parsed_json
 
     warnings.filterwarnings("ignore")
-    frame = pd.DataFrame(**inputs["dataframe_split"])
-    predictions = mlflow.pyfunc.load_model(str(model)).predict(frame)
+    loaded = mlflow.pyfunc.load_model(str(model))
+    # JSON knows one kind of number: the server reads a request by the signature, 32-bit floats included.
+    schema = loaded.metadata.get_input_schema()
+    predictions = loaded.predict(
+        dataframe_from_parsed_json(  # type: ignore[no-untyped-call]  # MLflow's
+            inputs["dataframe_split"], "split", schema
+        )
+    )
     if isinstance(predictions, pd.DataFrame):  # the server answers one object a row
         return list(predictions.to_dict(orient="records"))
     return list(predictions.tolist() if hasattr(predictions, "tolist") else predictions)

@@ -80,7 +80,7 @@ def test_wheels_of_the_image_below_are_left_out_but_pip_stays(tmp_path):
         directory.mkdir()
         for name in names:
             (directory / name).touch()
-    assert [path.name for path in wheels_of(above, besides=below)] == ["b-1.whl", "pip-1.whl"]
+    assert [path.name for path in wheels_of(above, below)] == ["b-1.whl", "pip-1.whl"]
     assert len(wheels_of(above)) == 3
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from local_site import airflow, docker_engine
+from local_site.errors import BuildFailed
 from local_site.processes import ProcessSpec, Supervisor
 from local_site.settings import Settings
 from local_site.site import WORKSPACE, Site, down, layout_of
@@ -63,3 +64,8 @@ def test_whoever_stops_a_site_is_told_of_its_engine_too(tmp_path, monkeypatch):
         )
     assert sorted(down(settings)) == ["containerd", "dockerd", "mlflow"]
     assert supervisor.names() == []
+
+
+def test_an_image_that_nobody_has_described_is_refused_with_the_remedy():
+    with pytest.raises(BuildFailed, match=r"no .*my_image with a Dockerfile; copy include/images/frameworks"):
+        Site(SETTINGS).build_image("my_image")

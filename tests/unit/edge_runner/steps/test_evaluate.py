@@ -55,9 +55,9 @@ class TwoColumns(mlflow.pyfunc.PythonModel):
         return model_input.assign(hours=model_input["distance"] / 2)
 
 
-def saved(folder: Path, python_model: mlflow.pyfunc.PythonModel) -> Path:
+def saved(folder: Path, python_model: mlflow.pyfunc.PythonModel, number: str = "double") -> Path:
     """A model directory as a training script leaves it."""
-    signature = ModelSignature(inputs=Schema([ColSpec("double", "distance")]))
+    signature = ModelSignature(inputs=Schema([ColSpec(number, "distance")]))
     mlflow.pyfunc.save_model(folder, python_model=python_model, signature=signature, pip_requirements=[])
     return folder
 
@@ -246,6 +246,13 @@ def test_a_gate_that_is_not_passed_or_has_no_metric_is_handed_on_as_such(ran, di
     (verdict,) = ran(script(), gates=[gate])["gates"]
     assert (verdict["metric"], verdict["value"], verdict["passed"]) == (gate["metric"], value, False)
     assert json.loads((dirs.job / "evaluation.json").read_bytes())["gates"] == [verdict]
+
+
+@pytest.mark.parametrize("number", ["float", "integer"])
+def test_a_probe_is_read_by_the_signature_as_the_server_reads_it(tmp_path, number):
+    """JSON has one kind of number, and MLflow refuses 64-bit ones where the signature says 32."""
+    probe = {"dataframe_split": {"columns": ["distance"], "data": [[1], [2]]}}
+    assert evaluate.predict(saved(tmp_path / "model", TenTimes(), number), probe) == [10, 20]
 
 
 def test_a_model_that_answers_with_columns_is_recorded_row_by_row(tmp_path):
