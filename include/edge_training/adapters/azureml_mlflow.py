@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from edge_training.adapters import azureml_limits, mlflow_limits, mlflow_versions
+from edge_training.adapters.azureml_address import WorkspaceAddress
 from edge_training.adapters.azureml_faults import Answer, login_refused, named, refused
 from edge_training.adapters.azureml_mlflow_files import WorkspaceFiles
 from edge_training.adapters.mlflow_dialect import MlflowDialect
@@ -61,11 +62,8 @@ class AzureMlMlflowSession(MlflowSession):
             request_timeout_s: Longest silence of the service within one request.
             patience_s: How long a call is repeated while the service does not answer.
         """
-        path = (
-            f"/subscriptions/{subscription_id}/resourceGroups/{resource_group}"
-            f"/providers/Microsoft.MachineLearningServices/workspaces/{workspace}"
-        )
-        super().__init__(path, request_timeout_s=request_timeout_s, patience_s=patience_s)
+        self._address = WorkspaceAddress(subscription_id, resource_group, workspace, tenant_id)
+        super().__init__(self._address.path, request_timeout_s=request_timeout_s, patience_s=patience_s)
         self._request_timeout_s = request_timeout_s
         self._principal = (tenant_id, client_id, client_secret)
         self._tracking_uri = ""
@@ -84,7 +82,7 @@ class AzureMlMlflowSession(MlflowSession):
     @property
     def dialect(self) -> MlflowDialect:
         """How a workspace does what MLflow's own server does in another way."""
-        return AzureMlDialect(self.url, self._principal[0], lambda: self._artifacts)
+        return AzureMlDialect(self._address, lambda: self._artifacts)
 
     def _client(self) -> MlflowClient:
         """MLflow's client, once we have a token and know where the workspace is."""
@@ -178,16 +176,15 @@ class AzureMlDialect(MlflowDialect):
 
     points_per_batch = azureml_limits.POINTS_PER_BATCH
 
-    def __init__(self, workspace: str, tenant_id: str, artifacts: Callable[[], Any]) -> None:
+    def __init__(self, address: WorkspaceAddress, artifacts: Callable[[], Any]) -> None:
         """Know the workspace.
 
         Args:
-            workspace: Its path in Azure.
-            tenant_id: The directory that people log in to.
+            address: Where it is.
             artifacts: azureml-mlflow's client of its artifacts, once logged in.
         """
-        super().__init__(workspace)
-        self._tenant_id = tenant_id
+        super().__init__(address.path)
+        self._address = address
         self._artifacts = artifacts
 
     def require_writable(self, client: MlflowClient, registration: Registration) -> None:
@@ -201,7 +198,7 @@ class AzureMlDialect(MlflowDialect):
 
     def files(self, client: MlflowClient) -> WorkspaceFiles:
         """See `MlflowDialect.files`."""
-        return WorkspaceFiles(self._artifacts(), self._url, self._tenant_id)
+        return WorkspaceFiles(self._artifacts(), self._address)
 
     def versions(self, client: MlflowClient, name: str, tags: Mapping[str, str]) -> list[ModelVersion]:
         """See `MlflowDialect.versions`: a workspace searches by name, the tags are compared here."""

@@ -8,11 +8,11 @@ and azure-storage-blob moves the bytes.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edge_training.adapters.azureml_address import WorkspaceAddress
 from edge_training.adapters.azureml_faults import is_status
 from edge_training.adapters.azureml_files import RunFiles as BlobsOfRun
 from edge_training.adapters.mlflow_files import RunFiles
@@ -24,23 +24,20 @@ if TYPE_CHECKING:
 
 ORIGIN = "ExperimentRun"
 """The kind of artifacts that belong to a run."""
-_WORKSPACE = re.compile(r"/subscriptions/([^/]+)/resourceGroups/([^/]+)/.*/workspaces/([^/]+)")
 
 
 class WorkspaceFiles(RunFiles):
     """The files of a workspace's runs; paths are relative to a run."""
 
-    def __init__(self, artifacts: Any, workspace: str, tenant_id: str) -> None:
+    def __init__(self, artifacts: Any, address: WorkspaceAddress) -> None:
         """Use a workspace.
 
         Args:
             artifacts: azureml-mlflow's client of its artifacts.
-            workspace: Its path in Azure.
-            tenant_id: The directory that people log in to.
+            address: Where it is.
         """
-        self._addresses = _Addresses(artifacts, workspace)
-        self._workspace = workspace
-        self._tenant_id = tenant_id
+        self._addresses = _Addresses(artifacts, address)
+        self._address = address
 
     def write(self, run: Run, contents: Iterable[Content]) -> None:
         """See `RunFiles.write`."""
@@ -75,9 +72,8 @@ class WorkspaceFiles(RunFiles):
         return directory / path
 
     def page(self, run: Run, path: str) -> str:
-        """See `RunFiles.page`: the studio opens at the run, and what follows says which of its files."""
-        where = f"wsid={self._workspace}&tid={self._tenant_id}"
-        return f"https://ml.azure.com/runs/{run.info.run_id}?{where}#/{path}"
+        """See `RunFiles.page`."""
+        return self._address.link_to_file(run.info.run_id, path)
 
     def _of(self, run_id: str) -> BlobsOfRun:
         return BlobsOfRun(self._addresses, f"dcid.{run_id}")
@@ -86,11 +82,9 @@ class WorkspaceFiles(RunFiles):
 class _Addresses:
     """Signed addresses of a workspace's artifacts, by azureml-mlflow's client; implements `Addresses`."""
 
-    def __init__(self, artifacts: Any, workspace: str) -> None:
-        names = _WORKSPACE.fullmatch(workspace)
-        assert names is not None
+    def __init__(self, artifacts: Any, address: WorkspaceAddress) -> None:
         self._artifacts = artifacts
-        self._scope = names.groups()
+        self._scope = address.names
 
     def writable(self, container: str, path: str) -> str:
         """The signed address to write an artifact at, which is made unless it exists."""

@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
+from edge_training.adapters.azureml_address import WorkspaceAddress
 from edge_training.adapters.azureml_faults import login_refused, named
 from edge_training.adapters.patience import patiently
 from edge_training.errors import ModelRegistryRefused
@@ -60,7 +61,7 @@ class AzureMlSession:
             request_timeout_s: Longest silence of the service within one request.
             patience_s: How long a call is repeated while the service does not answer.
         """
-        self._names = (subscription_id, resource_group, workspace)
+        self._address = WorkspaceAddress(subscription_id, resource_group, workspace, tenant_id)
         self._principal = (tenant_id, client_id, client_secret)
         self._request_timeout_s = request_timeout_s
         self._patience_s = patience_s
@@ -72,15 +73,11 @@ class AzureMlSession:
     @property
     def path(self) -> str:
         """Where the workspace is in Azure."""
-        subscription, group, workspace = self._names
-        return (
-            f"/subscriptions/{subscription}/resourceGroups/{group}"
-            f"/providers/Microsoft.MachineLearningServices/workspaces/{workspace}"
-        )
+        return self._address.path
 
     def link_to_file(self, run_id: str, path: str) -> str:
-        """Where people find a run's file: the studio opens at the run, and the path says which it is."""
-        return f"https://ml.azure.com/runs/{run_id}?wsid={self.path}&tid={self._principal[0]}#/{path}"
+        """Where people find a run's file."""
+        return self._address.link_to_file(run_id, path)
 
     def call(self, action: Callable[[AzureMlClient], T]) -> T:
         """Do something that is safe to repeat, until the service has answered or patience is at its end.
@@ -118,7 +115,7 @@ class AzureMlSession:
     def _opened(self) -> Workspace:
         from azureml.core import Workspace
 
-        return Workspace(*self._names, auth=self._logged_in())
+        return Workspace(*self._address.names, auth=self._logged_in())
 
     def _logged_in(self) -> ServicePrincipalAuthentication:
         from azureml.core.authentication import ServicePrincipalAuthentication
