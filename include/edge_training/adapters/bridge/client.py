@@ -134,6 +134,11 @@ class Bridge:
             ) from None
         except BrokenPipeError:
             answer = b""
+        except (
+            BaseException
+        ):  # the task is told to stop: its answer must not be taken for that of the next call
+            self._end()
+            raise
         if not answer:
             raise self._died(name)
         found = message(answer)

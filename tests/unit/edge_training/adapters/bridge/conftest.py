@@ -12,7 +12,7 @@ from edge_training.adapters.bridge.client import Bridge
 
 OPENED = 'print(json.dumps({"version": 1, "value": None}), flush=True)'
 LOOP = f"""
-import json, os, sys, time
+import json, os, signal, sys, time
 sys.stdin.readline()
 {OPENED}
 for line in sys.stdin:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -86,6 +87,26 @@ def test_a_call_that_does_not_end_ends_the_process(scripted, monkeypatch, tmp_pa
         bridge.call("find", 0.5)
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid_file.read_text()), 0)
+
+
+def test_the_answer_to_a_call_that_was_interrupted_is_not_taken_for_that_of_the_next(scripted):
+    """As when Airflow stops a task, which then says in the registry that it was stopped."""
+    bridge = scripted(
+        LOOP
+        + "    if call['call'] == 'slow':\n        os.kill(os.getppid(), signal.SIGUSR1); time.sleep(1)\n"
+        "    print(json.dumps({'version': 1, 'value': call['call']}), flush=True)\n"
+    )
+
+    def stop(*_):
+        raise InterruptedError("stopped")
+
+    before = signal.signal(signal.SIGUSR1, stop)
+    try:
+        with pytest.raises(InterruptedError):
+            bridge.call("slow")
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert bridge.call("find") == "find"
 
 
 def test_an_interpreter_that_is_not_there_is_named_with_the_remedy():
