@@ -45,10 +45,14 @@ def require_name(name: str) -> None:
         )
 
 
-def require_writable(registration: Registration) -> None:
+def require_writable(registration: Registration, own_tags: int = OWN_ENTRIES) -> None:
     """Make sure that the workspace will take every name.
 
     Values that are too long for a run are cut there: the version and the bundle have them whole.
+
+    Args:
+        registration: What is to be registered.
+        own_tags: How many tags the run gets beside these.
 
     Raises:
         ModelRegistryRefused: Naming the first that it will not.
@@ -57,9 +61,9 @@ def require_writable(registration: Registration) -> None:
     _require_keys("tag", registration.tags)
     _require_keys("tag of the training script's run", registration.run_tags)
     _require_keys("parameter", registration.params, KEY_LENGTH - len(PARAM_PREFIX))
-    _require_number("tags", {*registration.tags, *registration.run_tags}, ENTRIES - OWN_ENTRIES)
+    require_number("tags", {*registration.tags, *registration.run_tags}, ENTRIES - own_tags)
     metrics = {metric.name for metric in registration.metrics}
-    _require_number("names of metrics", metrics, METRIC_NAMES)
+    require_number("names of metrics", metrics, METRIC_NAMES)
     for name in metrics:
         if len(name) > METRIC_NAME_LENGTH:
             raise ModelRegistryRefused(
@@ -90,7 +94,12 @@ def _require_keys(what: str, values: Mapping[str, str], length: int = KEY_LENGTH
             )
 
 
-def _require_number(what: str, names: Iterable[str], most: int) -> None:
+def require_number(what: str, names: Iterable[str], most: int) -> None:
+    """Make sure that a run has room for these.
+
+    Raises:
+        ModelRegistryRefused: It has not.
+    """
     number = len(list(names))
     if number > most:
         raise ModelRegistryRefused(

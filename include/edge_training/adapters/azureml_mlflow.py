@@ -29,6 +29,10 @@ RESOURCE_MANAGER: Final = "https://management.azure.com"
 SCOPE: Final = f"{RESOURCE_MANAGER}/.default"
 WORKSPACES_VERSION: Final = "2022-05-01"
 """The first version of the resource manager's API that tells a workspace's tracking URI."""
+OWN_TAGS: Final = 10
+"""Of a run: training key, bundle, state and two logs; and what MLflow's client and the workspace add."""
+PARAMS: Final = 200
+"""Of a run; one is its ballot. The limit is told in github.com/Azure/azure-sdk-for-python/issues/35685."""
 CHAMPION_TAG: Final = CHAMPION_ALIAS
 """Of the model's experiment: the number of its champion; azureml-core's adapter writes the same one."""
 
@@ -190,7 +194,8 @@ class AzureMlDialect(MlflowDialect):
     def require_writable(self, client: MlflowClient, registration: Registration) -> None:
         """See `MlflowDialect.require_writable`; the workspace has no version of MLflow's own."""
         mlflow_limits.require_writable(registration)
-        azureml_limits.require_writable(registration)
+        azureml_limits.require_writable(registration, OWN_TAGS)
+        azureml_limits.require_number("parameters", registration.params, PARAMS - 1)
 
     def run_tags(self, tags: Mapping[str, str]) -> Mapping[str, str]:
         """See `MlflowDialect.run_tags`: what is too long for a run is cut there, the version has it whole."""

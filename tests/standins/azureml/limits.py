@@ -1,7 +1,8 @@
 """What the service refuses for its length, its number or its letters.
 
 Sources: "Service limits in Azure Machine Learning"
-(learn.microsoft.com/azure/machine-learning/resource-limits-capacity) for runs, metrics and artifacts; the
+(learn.microsoft.com/azure/machine-learning/resource-limits-capacity) for runs, metrics and artifacts,
+and what workspaces have answered (github.com/Azure/azure-sdk-for-python/issues/35685) for parameters; the
 clients' own checks for names (`azureml/_base_sdk_common/common.py` for experiments,
 `azureml/_model_management/_util.py` for models), which the service is taken to share.
 """
@@ -24,6 +25,7 @@ ENTRIES = 50
 KEY_LENGTH = 100
 VALUE_LENGTH = 1000
 METRIC_NAMES = 50
+PARAMETERS = 200
 METRIC_NAME_LENGTH = 255
 METRIC_ROWS_PER_BATCH = 250
 ERROR_LENGTH = 3000

@@ -65,6 +65,11 @@ SERVED = {
         "model-versions/delete-tag",
     },
 }
+WRITES_TO_RUN_ONE = {"tags": "runs/set-tag", "metrics": "runs/log-metric", "params": "runs/log-parameter"}
+"""The calls that write one of a kind to a run."""
+WRITES_TO_RUN = {*WRITES_TO_RUN_ONE.values(), "runs/log-batch"}
+ROOM = {"tags": limits.ENTRIES, "metrics": limits.METRIC_NAMES, "params": limits.PARAMETERS}
+"""How many of a kind a run may have."""
 TIMEOUT_S = 60.0
 NAME_FILTER = re.compile(r"\s*name\s*(=|like|ilike)\s*'[^']*'\s*", re.IGNORECASE)
 SEARCHES_OF_MODELS = ("registered-models/search", "model-versions/search")
@@ -91,6 +96,7 @@ def routes(workspace: Workspace, upstream: str) -> APIRouter:
             fields["artifact_location"] = artifact_location(workspace, fields["name"])
             body = json.dumps(fields).encode()
         async with httpx.AsyncClient(base_url=upstream, timeout=TIMEOUT_S, trust_env=False) as client:
+            await require_room(client, call, fields)
             answer = await client.request(
                 request.method,
                 f"{API}{call}",
@@ -131,6 +137,23 @@ def require_fitting_points(points: list[dict[str, Any]]) -> None:
         raise Refused(400, "BadArgument", sentence)
     for point in points:
         limits.require_length("A metric's name", point["key"], limits.METRIC_NAME_LENGTH)
+
+
+async def require_room(client: httpx.AsyncClient, call: str, fields: dict[str, Any]) -> None:
+    """Refuse what a run has no room for, beside what it has."""
+    if call not in WRITES_TO_RUN:
+        return
+    found = (await client.get(f"{API}runs/get", params={"run_id": fields["run_id"]})).json()
+    has = found.get("run", {}).get("data", {})
+    for kind, most in ROOM.items():
+        single = [fields] if call == WRITES_TO_RUN_ONE.get(kind) else []
+        names = {each["key"] for each in [*has.get(kind, []), *fields.get(kind, []), *single]}
+        if len(names) > most:
+            sentence = (
+                "A field of the entity is over the size limit."
+                f" FieldName={kind}, Limit={most}, Size={len(names)}."
+            )
+            raise Refused(400, "ValidationError", sentence)
 
 
 def artifact_location(workspace: Workspace, experiment: str) -> str:

@@ -319,7 +319,8 @@ def test_a_connection_that_is_wrong_is_told_from_a_service_that_is_silent(
     [
         ({"name": "flight.delay"}, "no name for a model in Azure Machine Learning"),
         ({"metrics": [Metric(f"m{number}", 1.0) for number in range(51)]}, "51 names of metrics"),
-        ({"run_tags": {f"t{number}": "x" for number in range(50)}}, "log fewer"),
+        ({"run_tags": {f"t{number}": "x" for number in range(39)}}, "41 tags, .* room for 40; log fewer"),
+        ({"params": {f"p{number}": "x" for number in range(200)}}, "200 parameters, .* room for 199"),
         ({"run_tags": {"k" * 101: "x"}}, "takes 1 to 100; shorten it"),
         ({"params": {"depth?": "1"}}, "has a name that MLflow does not take"),
     ],
@@ -334,6 +335,24 @@ def test_what_the_workspace_would_refuse_is_said_before_anything_is_written(
     with pytest.raises(ModelRegistryRefused, match=said):
         impatient.register(replace(registration, **changes))
     assert azureml.faults.calls == []
+
+
+def test_what_is_let_through_fits_into_a_run_with_all_that_we_add(
+    impatient, impatient_bridge, registration, tmp_path
+):
+    log_file = tmp_path / "train.log"
+    log_file.write_bytes(b"one\n")
+    full = replace(
+        registration,
+        metrics=[Metric(f"m{number}", 1.0) for number in range(50)],
+        run_tags={f"t{number}": "x" for number in range(38)},
+        params={f"p{number}": "x" for number in range(199)},
+    )
+
+    impatient.register(full)
+    BridgedLogArchive(impatient_bridge).attach(full.name, KEY, log_file)
+
+    assert is_complete(impatient, full, tmp_path / "fetched")
 
 
 def test_a_training_longer_than_one_request_is_shown_whole_and_each_point_once(

@@ -83,6 +83,13 @@ def test_what_azure_ml_does_not_serve_is_refused(mlflow, name):
     assert "searched by name only" in said["search by tag"]
 
 
+@pytest.mark.parametrize(("kind", "most", "own"), [("tags", 50, 1), ("metrics", 50, 0), ("params", 200, 0)])
+def test_a_run_has_room_for_so_many_and_no_more(mlflow, name, kind, most, own):
+    """Its name is a tag that the client adds."""
+    (said,) = mlflow.each(("fill", {"experiment": name, "kind": kind, "room": most - own}))
+    assert f"FieldName={kind}, Limit={most}, Size={most + 1}" in said
+
+
 def without_what_mlflow_adds(files: dict[str, bytes]) -> dict[str, bytes]:
     """The files that were registered."""
     return {path: data for path, data in files.items() if path != ADDED_BY_MLFLOW}

@@ -9,7 +9,7 @@ from typing import Any
 import mlflow
 from calling import main
 from mlflow import MlflowClient
-from mlflow.entities import Run
+from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 
 
@@ -103,6 +103,17 @@ def refusals(uri: str, name: str, experiment: str) -> dict[str, str]:
     return {attempt: said_to(call) for attempt, call in attempts.items()}
 
 
+def fill(uri: str, experiment: str, kind: str, room: int) -> str:
+    """What is said to one more tag, metric or parameter of a run than there is room for."""
+    calls = client(uri)
+    run_id = calls.create_run(calls.create_experiment(experiment)).info.run_id
+    make = {"tags": RunTag, "params": Param, "metrics": lambda name, value: Metric(name, float(value), 0, 0)}
+    names = [make[kind](f"{kind}-{number}", "1") for number in range(room + 1)]
+    for start in range(0, room, 100):
+        calls.log_batch(run_id, **{kind: names[start : min(start + 100, room)]})
+    return said_to(lambda: calls.log_batch(run_id, **{kind: names[room:]}))
+
+
 def said_to(call: Callable[[], Any]) -> str:
     """What is said to a call that is refused."""
     try:
@@ -121,4 +132,5 @@ main(
     create_version_of_run,
     seen_versions,
     refusals,
+    fill,
 )
