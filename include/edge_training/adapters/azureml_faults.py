@@ -103,6 +103,14 @@ def login_refused(workspace: str, tenant: str, principal: str, error: BaseExcept
     )
 
 
+def experiment_gone(name: str) -> ModelRegistryRefused:
+    """What to say when a model has versions and no experiment, whose tag names the champion."""
+    return ModelRegistryRefused(
+        f"The experiment {name} is gone from Azure Machine Learning, and with it the runs of its models; "
+        "restore it in the studio."
+    )
+
+
 def answer_of(error: BaseException) -> Answer | None:
     """The answer that an exception, or one behind it, carries; None when the service did not answer."""
     for response in _responses(error):

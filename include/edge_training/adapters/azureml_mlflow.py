@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from edge_training.adapters import azureml_limits, mlflow_limits, mlflow_versions
 from edge_training.adapters.azureml_address import WorkspaceAddress
-from edge_training.adapters.azureml_faults import Answer, login_refused, named, refused
+from edge_training.adapters.azureml_faults import Answer, experiment_gone, login_refused, named, refused
 from edge_training.adapters.azureml_mlflow_files import WorkspaceFiles
 from edge_training.adapters.mlflow_dialect import MlflowDialect
 from edge_training.adapters.mlflow_refusals import CLASH
 from edge_training.adapters.mlflow_session import MlflowSession, causes, reason, status_of
-from edge_training.errors import EdgeError, ModelRegistryRefused, RequestRejected
+from edge_training.errors import EdgeError, RequestRejected
 from edge_training.ports.model_registry import CHAMPION_ALIAS, ModelVersion, Registration
 
 if TYPE_CHECKING:
@@ -220,8 +220,5 @@ class AzureMlDialect(MlflowDialect):
         """See `MlflowDialect.promote`: one tag, written in one request."""
         experiment = client.get_experiment_by_name(version.name)
         if experiment is None:
-            raise ModelRegistryRefused(
-                f"The experiment {version.name} is gone from Azure Machine Learning, and with it the runs of "
-                "its models; restore it in the studio."
-            )
+            raise experiment_gone(version.name)
         client.set_experiment_tag(experiment.experiment_id, CHAMPION_TAG, version.version)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from edge_runner.listing import LISTING_PATH, ListedFile, bundle_digest
 from edge_training import bundle as bundles
 from edge_training.adapters.azureml_computes import SiteCompute
+from edge_training.adapters.azureml_faults import experiment_gone
 from edge_training.adapters.azureml_files import RunFiles
 from edge_training.adapters.azureml_limits import require_writable
 from edge_training.adapters.azureml_registering import (
@@ -134,10 +135,7 @@ def _champion(client: AzureMlClient, name: str) -> ModelVersion | None:
 def _promote(client: AzureMlClient, version: ModelVersion) -> None:
     experiment = client.experiment(version.name)
     if experiment is None:
-        raise ModelRegistryRefused(
-            f"The experiment {version.name} is gone from Azure Machine Learning, and with it the runs of its "
-            "models; restore it in the studio."
-        )
+        raise experiment_gone(version.name)
     client.tag_experiment(experiment.experiment_id, {CHAMPION_ALIAS: version.version})
 
 

@@ -296,25 +296,6 @@ def test_what_goes_wrong_has_a_name_and_a_remedy(azureml, impatient, registratio
 
 
 @pytest.mark.parametrize(
-    ("option", "said"),
-    [
-        ({"client_secret": "wrong"}, "AADSTS7000215.*correct tenant, client id and secret"),
-        ({"tenant_id": "other"}, "correct tenant, client id and secret"),
-        ({"workspace": "other"}, "not found.*correct subscription, resource group and workspace"),
-    ],
-    ids=str,
-)
-def test_a_connection_that_is_wrong_is_told_from_a_service_that_is_silent(
-    azureml, site_settings, tmp_path, option, said
-):
-    with (
-        bridge_to(azureml, site_settings, tmp_path, kind=MLFLOW, **option) as bridge,
-        pytest.raises(ModelRegistryRefused, match=said),
-    ):
-        BridgedRegistry(bridge).search("flights")
-
-
-@pytest.mark.parametrize(
     ("changes", "said"),
     [
         ({"name": "flight.delay"}, "no name for a model in Azure Machine Learning"),
