@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks import ours, peer
 from benchmarks.bench import Bench
 from edge_training import lifecycle
-from edge_training.adapters.docker_over_ssh import connect
+from edge_training.adapters.docker.over_ssh import connect
 from edge_training.adapters.ssh import SshTarget
 from edge_training.ports.edge_host import Limits
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from edge_training.adapters.mlflow_session import MlflowSession
+from edge_training.adapters.mlflow.session import MlflowSession
 
 
 class Crash(BaseException):

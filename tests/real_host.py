@@ -11,7 +11,7 @@ from typing import Any
 
 import docker
 
-from edge_training.adapters.docker_over_ssh import DockerOverSsh, connect
+from edge_training.adapters.docker.over_ssh import DockerOverSsh, connect
 from edge_training.adapters.ssh import SshTarget
 from local_site.info import SiteInfo
 

@@ -23,9 +23,9 @@ from tests.standins.azureml.server import AzureMl, running_azureml
 
 from edge_training.adapters.bridge.client import Bridge
 from edge_training.adapters.bridge.ports import BridgedRegistry, BridgedValidationArchive
-from edge_training.adapters.mlflow_registry import MlflowRegistry
-from edge_training.adapters.mlflow_session import MlflowSession
-from edge_training.adapters.oci_registry import OciRegistry
+from edge_training.adapters.mlflow.registry import MlflowRegistry
+from edge_training.adapters.mlflow.session import MlflowSession
+from edge_training.adapters.oci.registry import OciRegistry
 from edge_training.ports.image_registry import ImageRegistry
 from edge_training.ports.model_registry import ModelRegistry
 

@@ -18,7 +18,7 @@ from tests.fakes.site_inventory import InMemorySiteInventory
 from tests.real_host import engine, real_host, target
 
 from edge_runner.protocol import JOB_VOLUME_DIR, PAYLOAD_NAME, WORK_NAME
-from edge_training.adapters import docker_inventory
+from edge_training.adapters.docker import inventory as docker_inventory
 from edge_training.identity import container_name, labels, lease_name
 from edge_training.jobs import announced
 from edge_training.leases import HOLDER_LABEL, LEASE_ROLE

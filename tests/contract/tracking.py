@@ -22,10 +22,10 @@ from edge_training.adapters.bridge.ports import (
     BridgedLogArchive,
     BridgedRegistry,
 )
-from edge_training.adapters.mlflow_api import MlflowApi
-from edge_training.adapters.mlflow_logs import MlflowLogArchive
-from edge_training.adapters.mlflow_registry import MlflowRegistry
-from edge_training.adapters.mlflow_session import MlflowSession
+from edge_training.adapters.mlflow.api import MlflowApi
+from edge_training.adapters.mlflow.logs import MlflowLogArchive
+from edge_training.adapters.mlflow.registry import MlflowRegistry
+from edge_training.adapters.mlflow.session import MlflowSession
 from edge_training.ports.model_registry import ModelRegistry
 from edge_training.ports.tracking import LogArchive, RunTracker
 

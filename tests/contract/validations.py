@@ -9,9 +9,9 @@ import httpx
 from tests.fakes.validations import InMemoryValidations
 from tests.standins.azureml.reading import SeenWorkspace
 
-from edge_training.adapters.azureml_runs import STATUSES
-from edge_training.adapters.mlflow_session import MlflowSession
-from edge_training.adapters.mlflow_validations import MlflowValidationArchive
+from edge_training.adapters.azureml.runs import STATUSES
+from edge_training.adapters.mlflow.session import MlflowSession
+from edge_training.adapters.mlflow.validations import MlflowValidationArchive
 from edge_training.ports.validations import ValidationArchive
 
 

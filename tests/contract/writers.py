@@ -15,8 +15,8 @@ from random import Random
 
 from tests.mlflow_faults import Crash, FaultySession, crash
 
-from edge_training.adapters.mlflow_registry import MlflowRegistry
-from edge_training.adapters.mlflow_session import MlflowSession
+from edge_training.adapters.mlflow.registry import MlflowRegistry
+from edge_training.adapters.mlflow.session import MlflowSession
 from edge_training.errors import ModelRegistryUnavailable
 from edge_training.ports.model_registry import ModelRegistry, ModelVersion, Registration
 

@@ -9,7 +9,7 @@ import pytest
 from azure.storage.blob import ContainerClient
 from tests.real_host import Engine, engine, real_host
 
-from edge_training.adapters.docker_over_ssh import DockerOverSsh
+from edge_training.adapters.docker.over_ssh import DockerOverSsh
 from local_site.flights import connect
 from local_site.info import SiteInfo
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import aiodocker
 
-from edge_training.adapters.docker_config import moment
+from edge_training.adapters.docker.config import moment
 from edge_training.adapters.vm_files import VmFiles
 from edge_training.ports.site_facts import SiteFacts
 

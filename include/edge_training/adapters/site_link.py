@@ -10,7 +10,7 @@ import aiohttp
 import asyncssh
 
 from edge_training.adapters import ssh
-from edge_training.adapters.docker_faults import not_docker, translated, unreachable
+from edge_training.adapters.docker.faults import not_docker, translated, unreachable
 from edge_training.adapters.ssh import DEFAULT_PATIENCE, Patience, SshTarget
 from edge_training.adapters.ssh_connector import NoChannel, SshConnector
 from edge_training.adapters.vm_files import VmFiles

@@ -16,7 +16,7 @@ import aiodocker
 from aiodocker.networks import DockerNetwork
 
 import edge_runner
-from edge_training.adapters import docker_config
+from edge_training.adapters.docker import config as docker_config
 from edge_training.identity import digest_of_json, labels
 from edge_training.ports.edge_host import HOST_GATEWAY, JOB_USER_ID, BlobForward, Limits
 

@@ -107,8 +107,8 @@ def _server(url: str) -> ModelRegistry:
     """
     if not url.startswith(("http://", "https://")):
         raise BadRequest(f"--registry {url!r} is no address; give one like http://mlflow.example.com:5000.")
-    from edge_training.adapters.mlflow_registry import MlflowRegistry
-    from edge_training.adapters.mlflow_session import MlflowSession
+    from edge_training.adapters.mlflow.registry import MlflowRegistry
+    from edge_training.adapters.mlflow.session import MlflowSession
 
     return MlflowRegistry(
         MlflowSession(

@@ -46,12 +46,14 @@ async def entered(site: str) -> AsyncIterator[Premises]:
         SiteRefused: The VM refuses us, or is not the one whose host key was pinned.
         BadRequest: The site's connection is missing, or a field of it is or cannot be right.
     """
-    from edge_training.adapters import docker_inventory, docker_over_ssh, vm_bookmarks
+    from edge_training.adapters import vm_bookmarks
+    from edge_training.adapters.docker import inventory as docker_inventory
+    from edge_training.adapters.docker import over_ssh
 
     # In a thread, where the same call works in a task and in a trigger.
     target = await sync_to_async(vm_of)(site)
     async with (
-        docker_over_ssh.connect(target) as host,
+        over_ssh.connect(target) as host,
         docker_inventory.connect(target) as inventory,
         vm_bookmarks.connect(target) as bookmarks,
     ):

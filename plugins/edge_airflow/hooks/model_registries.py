@@ -19,7 +19,7 @@ from edge_training.ports.validations import ValidationArchive
 
 if TYPE_CHECKING:
     from edge_training.adapters.bridge.client import Bridge
-    from edge_training.adapters.mlflow_session import MlflowSession
+    from edge_training.adapters.mlflow.session import MlflowSession
 
 MLFLOW = "mlflow"
 
@@ -87,31 +87,31 @@ class MlflowServer:
 
     def client(self) -> ModelRegistry:
         """See `FoundRegistry.client`."""
-        from edge_training.adapters.mlflow_registry import MlflowRegistry
+        from edge_training.adapters.mlflow.registry import MlflowRegistry
 
         return MlflowRegistry(self._session())
 
     def log_archive(self) -> LogArchive:
         """See `FoundRegistry.log_archive`."""
-        from edge_training.adapters.mlflow_logs import MlflowLogArchive
+        from edge_training.adapters.mlflow.logs import MlflowLogArchive
 
         return MlflowLogArchive(self._session())
 
     def validations(self) -> ValidationArchive:
         """See `FoundRegistry.validations`."""
-        from edge_training.adapters.mlflow_validations import MlflowValidationArchive
+        from edge_training.adapters.mlflow.validations import MlflowValidationArchive
 
         return MlflowValidationArchive(self._session())
 
     def tracker(self) -> RunTracker:
         """See `FoundRegistry.tracker`; MLflow's client is not imported for it."""
         from edge_training.adapters.background_tracker import BackgroundTracker
-        from edge_training.adapters.mlflow_api import MlflowApi
+        from edge_training.adapters.mlflow.api import MlflowApi
 
         return BackgroundTracker(lambda: MlflowApi(**self.server))
 
     def _session(self) -> MlflowSession:
-        from edge_training.adapters.mlflow_session import MlflowSession
+        from edge_training.adapters.mlflow.session import MlflowSession
 
         return MlflowSession(**self.server)
 

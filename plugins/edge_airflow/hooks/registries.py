@@ -39,7 +39,7 @@ class ImageRegistryHook(ConnectionHook):
 
     def client(self) -> ImageRegistry:
         """The registry's client."""
-        from edge_training.adapters.oci_registry import OciRegistry
+        from edge_training.adapters.oci.registry import OciRegistry
 
         login = self.login()
         ca_pem = certificates(self.get_connection(self.conn_id), "ca_pem")

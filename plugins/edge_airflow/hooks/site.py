@@ -135,9 +135,9 @@ class SiteHook(ConnectionHook):
 
 def engine(target: SshTarget) -> AbstractAsyncContextManager[EdgeHost]:
     """The Docker engine of a VM, for the length of a `with`."""
-    from edge_training.adapters import docker_over_ssh
+    from edge_training.adapters.docker import over_ssh
 
-    return docker_over_ssh.connect(target)
+    return over_ssh.connect(target)
 
 
 def ssh_target(connection: Connection) -> SshTarget:

@@ -18,8 +18,8 @@ from tests import bundles
 from tests.real_host import Engine
 
 from edge_airflow.operators.deploy import DecideRolloutOperator, PromoteChampionOperator, RollOutOperator
-from edge_training.adapters.mlflow_registry import MlflowRegistry
-from edge_training.adapters.mlflow_session import MlflowSession
+from edge_training.adapters.mlflow.registry import MlflowRegistry
+from edge_training.adapters.mlflow.session import MlflowSession
 from edge_training.deployments import periods
 from edge_training.ports.model_registry import Registration
 

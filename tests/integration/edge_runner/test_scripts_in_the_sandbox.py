@@ -14,7 +14,7 @@ from tests.real_host import Engine
 
 from edge_runner.protocol import ENDING_NAME, JOB_DIR, LOG_NAME
 from edge_training import errors
-from edge_training.adapters.docker_over_ssh import DockerOverSsh
+from edge_training.adapters.docker.over_ssh import DockerOverSsh
 from edge_training.identity import set_aside_name
 from edge_training.jobs import EdgeJob
 from edge_training.lifecycle import ensure_started, go_on

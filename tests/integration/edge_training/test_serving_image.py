@@ -21,7 +21,7 @@ from tests import bundles
 from edge_runner.protocol import Dirs, canonical_json
 from edge_runner.steps import evaluate, export
 from edge_training import bundle as bundle_module
-from edge_training.adapters.oci_registry import OciRegistry
+from edge_training.adapters.oci.registry import OciRegistry
 from edge_training.image_reference import ImageReference
 from edge_training.jobs import RUNNER_FOLDER
 from edge_training.stages.build import build

@@ -17,9 +17,9 @@ from tests.jobs import OWNER, TRAINING_REQUEST
 from edge_runner.listing import METRICS_PATH, MODEL_FILE_PATH
 from edge_runner.protocol import JOB_DIR
 from edge_training import bundle as bundles
-from edge_training.adapters.docker_over_ssh import DockerOverSsh
-from edge_training.adapters.mlflow_registry import MlflowRegistry
-from edge_training.adapters.mlflow_session import MlflowSession
+from edge_training.adapters.docker.over_ssh import DockerOverSsh
+from edge_training.adapters.mlflow.registry import MlflowRegistry
+from edge_training.adapters.mlflow.session import MlflowSession
 from edge_training.bundle import ALLOWED
 from edge_training.jobs import EdgeJob
 from edge_training.lifecycle import ensure_started

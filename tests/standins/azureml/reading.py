@@ -14,7 +14,7 @@ from tests.standins.azureml.arm import COMPUTES_VERSION
 from tests.standins.azureml.server import AzureMl
 
 from edge_runner.frames import Point
-from edge_training.adapters.azureml_runs import STATUSES
+from edge_training.adapters.azureml.runs import STATUSES
 from local_site.health import ssl_context
 
 

@@ -23,7 +23,7 @@ from edge_training.ports.tracking import LogArchive, TrainingRuns
 from edge_training.ports.validations import ValidationArchive
 
 if TYPE_CHECKING:
-    from edge_training.adapters.mlflow_session import MlflowSession
+    from edge_training.adapters.mlflow.session import MlflowSession
 
 CALL_END_S: Final = 2.0
 """How long a call may go on when nobody waits for it any more."""
@@ -43,23 +43,23 @@ CALLS = frozenset(
 
 def open_mlflow(**options: Any) -> Ports:
     """An MLflow server; see `MlflowSession` for the options."""
-    from edge_training.adapters.mlflow_session import MlflowSession
+    from edge_training.adapters.mlflow.session import MlflowSession
 
     return _ports_over(MlflowSession(**options))
 
 
 def open_azureml_mlflow(**options: Any) -> Ports:
     """A workspace of Azure Machine Learning by MLflow's protocol; see `AzureMlMlflowSession`."""
-    from edge_training.adapters.azureml_mlflow import AzureMlMlflowSession
+    from edge_training.adapters.azureml_mlflow.session import AzureMlMlflowSession
 
     return _ports_over(AzureMlMlflowSession(**options))
 
 
 def _ports_over(session: MlflowSession) -> Ports:
-    from edge_training.adapters.mlflow_logs import MlflowLogArchive
-    from edge_training.adapters.mlflow_registry import MlflowRegistry
-    from edge_training.adapters.mlflow_training_runs import MlflowTrainingRuns
-    from edge_training.adapters.mlflow_validations import MlflowValidationArchive
+    from edge_training.adapters.mlflow.logs import MlflowLogArchive
+    from edge_training.adapters.mlflow.registry import MlflowRegistry
+    from edge_training.adapters.mlflow.training_runs import MlflowTrainingRuns
+    from edge_training.adapters.mlflow.validations import MlflowValidationArchive
 
     return {
         "registry": MlflowRegistry(session),
@@ -70,10 +70,10 @@ def _ports_over(session: MlflowSession) -> Ports:
 
 
 def open_azureml(**options: Any) -> Ports:
-    """A workspace of Azure Machine Learning; see `azureml_open.open_azureml` for the options."""
-    from edge_training.adapters import azureml_open
+    """A workspace of Azure Machine Learning; see `workspace.open_azureml` for the options."""
+    from edge_training.adapters.azureml import workspace
 
-    return azureml_open.open_azureml(**options)
+    return workspace.open_azureml(**options)
 
 
 OPENERS: Mapping[str, Callable[..., Ports]] = {

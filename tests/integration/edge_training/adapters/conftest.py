@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from tests.integration.edge_training.adapters.azureml import steps
+from tests.integration.edge_training.adapters.azureml.own_client import steps
 from tests.standins.azureml.interpreter import Program
 from tests.standins.azureml.reading import SeenWorkspace
 from tests.standins.azureml.server import AzureMl, running_azureml

@@ -13,9 +13,9 @@ from tests.standins.troubled_proxy import troubled_proxy
 
 from edge_runner.frames import Point
 from edge_training.adapters.background_tracker import BackgroundTracker
-from edge_training.adapters.mlflow_api import REQUESTS_AT_ONCE, MlflowApi
-from edge_training.adapters.mlflow_registry import MlflowRegistry
-from edge_training.adapters.mlflow_session import MlflowSession
+from edge_training.adapters.mlflow.api import REQUESTS_AT_ONCE, MlflowApi
+from edge_training.adapters.mlflow.registry import MlflowRegistry
+from edge_training.adapters.mlflow.session import MlflowSession
 from edge_training.bundle import Metric
 from edge_training.ports.model_registry import Registration
 

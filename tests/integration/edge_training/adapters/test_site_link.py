@@ -13,7 +13,7 @@ import pytest
 from tests.real_host import real_host, target
 from tests.standins.vm import Answer, Vm, answering, docker_that_says, http, running_vm
 
-from edge_training.adapters.docker_over_ssh import connect
+from edge_training.adapters.docker.over_ssh import connect
 from edge_training.adapters.ssh import SshTarget
 from edge_training.errors import EdgeError, SiteFailing, SiteRefused, SiteUnreachable
 

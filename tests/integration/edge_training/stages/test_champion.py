@@ -16,7 +16,7 @@ from tests.unit.edge_runner.contracts.documents import column, contract
 
 from edge_runner.protocol import DELIVERED_NAME, JOB_DIR, JOB_VOLUME_DIR
 from edge_training import errors
-from edge_training.adapters.docker_over_ssh import DockerOverSsh
+from edge_training.adapters.docker.over_ssh import DockerOverSsh
 from edge_training.jobs import EdgeJob
 from edge_training.lifecycle import ensure_started
 from edge_training.outcomes import collect

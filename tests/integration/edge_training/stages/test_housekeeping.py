@@ -12,7 +12,7 @@ from tests.jobs import NEXT_TRY, OWNER
 from tests.real_host import Engine, real_host, target
 
 from edge_training import places
-from edge_training.adapters import docker_inventory
+from edge_training.adapters.docker import inventory as docker_inventory
 from edge_training.adapters.shared_site import joined
 from edge_training.adapters.vm_bookmarks import VmBookmarks
 from edge_training.identity import set_aside_name

@@ -10,8 +10,8 @@ import pytest
 from tests import bundles
 from tests.mlflow_faults import Crash, FaultySession, crash
 
-from edge_training.adapters.mlflow_registry import MlflowRegistry
-from edge_training.adapters.mlflow_session import MlflowSession
+from edge_training.adapters.mlflow.registry import MlflowRegistry
+from edge_training.adapters.mlflow.session import MlflowSession
 from edge_training.deployments import Change, Place, Request, line, periods
 from edge_training.ports.model_registry import ModelRegistry, Registration
 from edge_training.stages import decide

@@ -10,7 +10,7 @@ from tests.real_host import Engine, real_host, target
 
 from edge_runner.protocol import JOB_VOLUME_DIR
 from edge_training import ownership
-from edge_training.adapters import docker_inventory
+from edge_training.adapters.docker import inventory as docker_inventory
 from edge_training.identity import container_name, labels
 from edge_training.ownership import Owner
 from edge_training.ports.edge_host import ContainerSpec, EdgeHost, Mount

@@ -14,8 +14,8 @@ from tests.real_host import Engine, real_host
 
 from edge_runner.listing import listing_of
 from edge_runner.protocol import JOB_DIR, JOB_VOLUME_DIR
-from edge_training.adapters.mlflow_session import MlflowSession
-from edge_training.adapters.mlflow_validations import MlflowValidationArchive
+from edge_training.adapters.mlflow.session import MlflowSession
+from edge_training.adapters.mlflow.validations import MlflowValidationArchive
 from edge_training.errors import DataRejected, ExportRefused, JobInterrupted
 from edge_training.identity import container_name
 from edge_training.ports.edge_host import ContainerSpec, EdgeHost, Mount

@@ -11,7 +11,7 @@ import pytest
 from edge_runner.frames import Point
 from edge_training.adapters import background_tracker
 from edge_training.adapters.background_tracker import BackgroundTracker
-from edge_training.adapters.mlflow_api import MlflowApi
+from edge_training.adapters.mlflow.api import MlflowApi
 
 KEY = "5" * 64
 
@@ -63,7 +63,7 @@ async def test_an_authority_that_is_not_there_fails_no_training(caplog, tmp_path
 
 def test_a_triggerer_that_tracks_does_not_import_mlflow():
     code = (
-        "import sys, edge_training.adapters.background_tracker, edge_training.adapters.mlflow_api; "
+        "import sys, edge_training.adapters.background_tracker, edge_training.adapters.mlflow.api; "
         "sys.exit('mlflow' in sys.modules)"
     )
 

@@ -1,0 +1,279 @@
+"""One registration on its way to a finished version in Azure Machine Learning, from whatever an earlier try
+left.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from edge_runner.frames import Point
+from edge_runner.listing import LISTING_PATH, MODEL_NAME, ListedFile, bundle_digest
+from edge_runner.protocol import canonical_json
+from edge_training import bundle as bundles
+from edge_training.adapters.azureml.client import ORIGIN, AzureMlClient
+from edge_training.adapters.azureml.faults import is_status
+from edge_training.adapters.azureml.files import RunFiles
+from edge_training.adapters.azureml.framework import framework_of
+from edge_training.adapters.azureml.limits import ENTRIES, OWN_ENTRIES, PARAM_PREFIX, cut
+from edge_training.adapters.azureml.runs import (
+    FINISHED,
+    KnownRun,
+    ensure_run,
+    missing,
+    move_to,
+    write_points,
+)
+from edge_training.adapters.mlflow.runs import of_training
+from edge_training.errors import ModelRegistryUnavailable
+from edge_training.ports.model_registry import (
+    BUNDLE_DIGEST_TAG,
+    STATE_TAG,
+    TRAINING_KEY_TAG,
+    ModelVersion,
+    Registration,
+)
+
+if TYPE_CHECKING:
+    from azureml._restclient.models import Model
+
+PARAMS_PATH: Final = "params.json"
+"""All parameters, beside the files: a run has room for 50 properties."""
+
+
+class Registering:
+    """A registration, and the run that it completes."""
+
+    def __init__(
+        self,
+        client: AzureMlClient,
+        registration: Registration,
+        files: Sequence[ListedFile],
+        compute_target: str | None,
+        link_to_run: Callable[[str, str], str],
+    ) -> None:
+        """Prepare; nothing is sent yet.
+
+        Args:
+            client: The workspace.
+            registration: What is to be registered.
+            files: The listing of its bundle.
+            compute_target: The attached machine that it was trained on.
+            link_to_run: Where people find a file, by run and path.
+        """
+        self._client = client
+        self._registration = registration
+        self._files = files
+        self._digest = bundle_digest(files)
+        self._compute_target = compute_target
+        self._link_to_run = link_to_run
+
+    def run(self) -> ModelVersion:
+        """Find, complete or make the version, or give a finished one another state."""
+        wanted = self._registration
+        version, made = self._elect(), None
+        if version is None:
+            run = self._claimed(self._ensure_run())
+            made = self._create_version(run, self._fill(run))
+            version = self._elect()
+        if version is None:
+            raise ModelRegistryUnavailable(f"A version of {wanted.name} vanished; it is made again.")
+        if tags_of(version).get(STATE_TAG) == wanted.state:
+            return model_version(version)
+        if made is None or version.id != made.id:
+            self._take_back_state(version)
+            run = self._ensure_run()
+            self._attach(run)
+            self._tag(run, version.properties[BUNDLE_DIGEST_TAG])
+        tags = self._tags(version.properties[BUNDLE_DIGEST_TAG])
+        finished = write_tags(
+            self._client, wanted.name, str(version.version), {**tags, STATE_TAG: wanted.state}
+        )
+        return model_version(finished)
+
+    def _elect(self) -> Model | None:
+        """The one version that stays; others are left by writers that raced and are deleted."""
+        found = versions_of(self._client, self._registration.name, self._registration.training_key)
+        for loser in found[1:]:
+            self._client.delete_version(loser)
+        return found[0] if found else None
+
+    def _take_back_state(self, version: Model) -> None:
+        """Make a version unfinished while its files change."""
+        kept = {name: value for name, value in tags_of(version).items() if name != STATE_TAG}
+        if kept != tags_of(version):
+            self._client.replace_tags(version, kept)
+
+    def _ensure_run(self) -> KnownRun:
+        wanted = self._registration
+        tags = self._tags(self._digest)
+        identity = of_training(wanted.training_key, tags)
+        return ensure_run(self._client, wanted.name, identity, tags, self._compute_target)
+
+    def _fill(self, run: KnownRun) -> str:
+        """Write metrics, parameters and files into the run, unless that was done to the end before.
+
+        Returns:
+            The digest of the bundle that the version is to be made of: the one that the run holds.
+        """
+        if run.is_complete:
+            digest = run.tags[BUNDLE_DIGEST_TAG]
+            if run.tags[STATE_TAG] == self._registration.state:
+                return digest
+        else:
+            digest = self._digest
+            self._log_numbers(run)
+            self._upload(run)
+            move_to(self._client, run, FINISHED)
+        self._attach(run)
+        self._tag(run, digest)
+        return digest
+
+    def _log_numbers(self, run: KnownRun) -> None:
+        """Write parameters, and the points of metrics that were not forwarded while it trained."""
+        now_ms = time.time_ns() // 1_000_000
+        points = [
+            Point(metric.step, metric.name, metric.value, now_ms) for metric in self._registration.metrics
+        ]
+        write_points(self._client, run.run_id, missing(self._client, run.run_id, points))
+        room = ENTRIES - OWN_ENTRIES - len(run.properties)
+        params = dict(sorted(self._registration.params.items())[:room])
+        unwritten = {
+            f"{PARAM_PREFIX}{name}": value
+            for name, value in cut(params).items()
+            if f"{PARAM_PREFIX}{name}" not in run.properties
+        }
+        if unwritten:
+            self._client.write_run(run.experiment, run.run_id, properties=unwritten)
+
+    def _upload(self, run: KnownRun) -> None:
+        """Send the bundle's files and their listing, each held against ours."""
+        files = RunFiles(self._client, run.container)
+        root = files_root(run.properties, self._digest)
+        for member, content in bundles.read_files(self._registration.bundle):
+            files.write(root + member.name, content, member.size)
+        listing = canonical_json(self._files)
+        files.write(root + LISTING_PATH, listing, len(listing))
+
+    def _claimed(self, run: KnownRun) -> KnownRun:
+        """The run, once one of its properties says whose bundle lies at its root: whoever comes first."""
+        if BUNDLE_DIGEST_TAG in run.properties:
+            return run
+        properties = {BUNDLE_DIGEST_TAG: self._digest}
+        written = unless_written(self._client.write_run, run.experiment, run.run_id, properties=properties)
+        found = written or self._client.run(run.run_id)
+        if found is None or BUNDLE_DIGEST_TAG not in found.properties:
+            raise ModelRegistryUnavailable(
+                f"The run {run.run_id} does not say whose bundle it holds; it is written again."
+            )
+        return replace(run, properties=dict(found.properties))
+
+    def _attach(self, run: KnownRun) -> None:
+        """Send the small files that go with the version."""
+        params = canonical_json(dict(self._registration.params))
+        files = RunFiles(self._client, run.container)
+        for path, content in {**self._registration.attachments, PARAMS_PATH: params}.items():
+            files.write(path, content, len(content))
+
+    def _tag(self, run: KnownRun, digest: str) -> None:
+        """Mark the run as complete; ours come before the script's own tags."""
+        state = {STATE_TAG: self._registration.state}
+        tags = {**self._registration.run_tags, **self._tags(digest), **state}
+        self._client.write_run(run.experiment, run.run_id, tags=cut(tags))
+
+    def _create_version(self, run: KnownRun, digest: str) -> Model:
+        root = files_root(run.properties, digest)
+        asset = self._client.create_asset(
+            self._registration.name, f"{ORIGIN}/{run.container}/{root}{MODEL_NAME}"
+        )
+        framework, framework_version = framework_of(self._registration.bundle)
+        return self._client.create_version(
+            name=self._registration.name,
+            url=f"aml://asset/{asset}",
+            kv_tags=self._tags(digest),
+            properties={TRAINING_KEY_TAG: self._registration.training_key, BUNDLE_DIGEST_TAG: digest},
+            description=self._description(run),
+            framework=framework,
+            framework_version=framework_version,
+            run_id=run.run_id,
+            experiment_name=run.experiment,
+        )
+
+    def _description(self, run: KnownRun) -> str:
+        """What people read of the version, with a link to its card."""
+        told, card = self._registration.description, self._registration.card
+        return f"{told} [Model card]({self._link_to_run(run.run_id, card)})".strip() if card else told
+
+    def _tags(self, digest: str) -> dict[str, str]:
+        return {
+            **self._registration.tags,
+            TRAINING_KEY_TAG: self._registration.training_key,
+            BUNDLE_DIGEST_TAG: digest,
+        }
+
+
+def versions_of(client: AzureMlClient, name: str, training_key: str) -> list[Model]:
+    """The versions of a training, the one that stays first: a finished one, else the oldest."""
+    found = list(client.versions(name, properties={TRAINING_KEY_TAG: training_key}))
+    return sorted(found, key=lambda version: (STATE_TAG not in tags_of(version), int(version.version)))
+
+
+def files_root(run_properties: Mapping[str, str], digest: str) -> str:
+    """Where a bundle lies in its run: at the root, or apart when another one came first."""
+    return "" if run_properties.get(BUNDLE_DIGEST_TAG) == digest else f"bundles/{digest}/"
+
+
+def write_tags(client: AzureMlClient, name: str, number: str, tags: Mapping[str, str]) -> Model:
+    """Add tags to a version, in one request; gives it as it is now.
+
+    The service replaces all tags at once and has no ETags, so somebody who writes others at the same moment
+    may take ours away: they are read back.
+
+    Raises:
+        ModelRegistryUnavailable: Somebody did, or the version is gone.
+    """
+    version = client.version(name, number)
+    for reads_only in (False, True):
+        if version is None:
+            raise ModelRegistryUnavailable(f"{name} version {number} vanished; it is looked up again.")
+        wanted = {**tags_of(version), **tags}
+        if wanted == tags_of(version):
+            return version
+        if reads_only:
+            break
+        client.replace_tags(version, wanted)
+        version = client.version(name, number)
+    raise ModelRegistryUnavailable(
+        f"{name} version {number} has other tags than written; they are written again."
+    )
+
+
+def tags_of(version: Model) -> dict[str, str]:
+    """The tags of a version; one from which somebody has removed all may have none at all."""
+    return dict(version.kv_tags or {})
+
+
+def model_version(found: Any) -> ModelVersion:
+    """A version as the port has it."""
+    return ModelVersion(
+        found.name,
+        str(found.version),
+        tags_of(found),
+        str(found.run_id or ""),
+        str(found.url),
+        str(found.description or ""),
+    )
+
+
+def unless_written(write: Callable[..., Any], *arguments: Any, **options: Any) -> Any | None:
+    """What a call gives, or None when what it writes once has another value already."""
+    from msrest.exceptions import HttpOperationError
+
+    try:
+        return write(*arguments, **options)
+    except HttpOperationError as error:
+        if not is_status(error, 400, 409):
+            raise
+    return None

@@ -1,0 +1,33 @@
+"""Opens an Azure Machine Learning workspace for the other end of the bridge."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from edge_training.adapters.azureml.computes import Machine, SiteCompute
+from edge_training.adapters.azureml.logs import AzureMlLogArchive
+from edge_training.adapters.azureml.registry import AzureMlRegistry
+from edge_training.adapters.azureml.runs import AzureMlRuns
+from edge_training.adapters.azureml.session import AzureMlSession
+from edge_training.adapters.azureml.validations import AzureMlValidationArchive
+
+
+def open_azureml(
+    *, compute: Mapping[str, Any] | None = None, other_keys: Collection[str] = frozenset(), **workspace: Any
+) -> Mapping[str, object]:
+    """What a workspace is to us, by the names of `bridge.server.PORTS`.
+
+    Args:
+        compute: The site's VM, which is kept attached as compute target; see `Machine` for its fields.
+        other_keys: Fingerprints of the keys that must not be the compute target's.
+        workspace: See `AzureMlSession` for the options.
+    """
+    session = AzureMlSession(**workspace)
+    site_compute = SiteCompute(session, Machine(**compute), other_keys) if compute else None
+    return {
+        "registry": AzureMlRegistry(session, site_compute),
+        "runs": AzureMlRuns(session, site_compute),
+        "logs": AzureMlLogArchive(session),
+        "validations": AzureMlValidationArchive(session),
+    }

@@ -1,0 +1,1 @@
+"""Docker's engine on the site's VM, through its SSH connection."""

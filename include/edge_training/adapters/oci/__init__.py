@@ -1,0 +1,1 @@
+"""A registry of images that speaks the OCI distribution protocol."""

@@ -1,0 +1,89 @@
+"""What the tests do with our own adapter in azureml-core's interpreter, without the bridge."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import astuple
+from pathlib import Path
+from typing import Any
+
+from calling import main
+
+from edge_runner.frames import Point
+from edge_training.adapters.azureml.computes import Machine, SiteCompute, detach, keep_attached
+from edge_training.adapters.azureml.logs import AzureMlLogArchive
+from edge_training.adapters.azureml.registry import AzureMlRegistry
+from edge_training.adapters.azureml.runs import AzureMlRuns
+from edge_training.adapters.azureml.session import AzureMlSession
+from edge_training.errors import ModelRegistryUnavailable
+from edge_training.ports.model_registry import Registration
+
+
+def session(options: dict[str, Any], patience_s: float = 10.0) -> AzureMlSession:
+    """The stand-in's workspace."""
+    return AzureMlSession(**options, patience_s=patience_s)
+
+
+def keep(options: dict[str, Any], machine: dict[str, Any]) -> None:
+    """Keep a machine attached."""
+    keep_attached(session(options), Machine(**machine))
+
+
+def leave(options: dict[str, Any], name: str) -> None:
+    """Detach a machine."""
+    detach(session(options), name)
+
+
+def training_run(
+    options: dict[str, Any], model: str, key: str, tags: dict[str, str], machine: dict[str, Any] | None = None
+) -> tuple[Any, ...]:
+    """Find or make a training's run, on an attached machine; gives what the port tells of it."""
+    opened = session(options)
+    site_compute = SiteCompute(opened, Machine(**machine)) if machine else None
+    return astuple(AzureMlRuns(opened, site_compute).training_run(model, key, tags))
+
+
+def log_points(options: dict[str, Any], run_id: str, points: list[tuple[int, str, float, int]]) -> None:
+    """Write points of a run."""
+    AzureMlRuns(session(options)).log_points(run_id, [Point(*point) for point in points])
+
+
+def set_status(options: dict[str, Any], run_id: str, status: str) -> None:
+    """Say how a run stands."""
+    AzureMlRuns(session(options)).set_status(run_id, status)
+
+
+def attach_log(options: dict[str, Any], model: str, key: str, file: str) -> str:
+    """Keep a log; gives the digest of what is kept."""
+    return AzureMlLogArchive(session(options)).attach(model, key, Path(file))
+
+
+def race(
+    options: dict[str, Any], name: str, key: str, bundle: str, tags: dict[str, str], writers: int, tries: int
+) -> list[str]:
+    """Register one training from many threads at the same time, each as often as it takes.
+
+    Gives the versions that they were told.
+    """
+    registration = Registration(name, key, Path(bundle), tags)
+    start, told = threading.Barrier(writers), []
+
+    def write() -> None:
+        registry = AzureMlRegistry(session(options, patience_s=0))
+        start.wait()
+        for _ in range(tries):
+            try:
+                told.append(registry.register(registration).version)
+            except ModelRegistryUnavailable:
+                continue
+            return
+
+    threads = [threading.Thread(target=write) for _ in range(writers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return told
+
+
+main(keep, leave, training_run, log_points, set_status, attach_log, race)
