@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +17,28 @@ class ProgramFailed(LocalSiteError):
     """A program did not do what is measured."""
 
 
-def said_by(name: str, command: Sequence[str | Path], limit_s: float) -> dict[str, Any]:
+def said_by(
+    name: str, command: Sequence[str | Path], limit_s: float, settings: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """Run a program and give what it says of itself, see `measured`.
 
     Args:
         name: The program, for people.
         command: It and its arguments.
         limit_s: How long it may take.
+        settings: Environment variables besides ours.
 
     Raises:
         ProgramFailed: It ended badly.
     """
     done = subprocess.run(
-        command, cwd=ROOT, env=with_own_code(), capture_output=True, text=True, timeout=limit_s, check=False
+        command,
+        cwd=ROOT,
+        env={**with_own_code(), **(settings or {})},
+        capture_output=True,
+        text=True,
+        timeout=limit_s,
+        check=False,
     )
     said = [line for line in done.stdout.splitlines() if line.startswith(RESULT_MARK)]
     if done.returncode != 0 or not said:

@@ -8,13 +8,24 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from benchmarks.parts import launch, logs, reattach, register, snapshot, stage, triggers, validate
+from benchmarks.parts import (
+    launch,
+    logs,
+    reattach,
+    register,
+    register_workspace,
+    snapshot,
+    stage,
+    triggers,
+    validate,
+)
 
 WITHOUT_SITE: dict[str, ModuleType] = {
     "snapshot": snapshot,
     "stage": stage,
     "validate": validate,
     "register": register,
+    "register-workspace": register_workspace,
 }
 ON_SITE: dict[str, ModuleType] = {"launch": launch, "reattach": reattach, "logs": logs, "triggers": triggers}
 MODULES = WITHOUT_SITE | ON_SITE

@@ -16,44 +16,22 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 
 from benchmarks.bench import Scratch
-from benchmarks.figures import Figure, median_of
+from benchmarks.figures import Figure
 from benchmarks.programs import ProgramFailed, said_by
 from benchmarks.registration.bundle import LARGE_PATH, Written, write
 from benchmarks.registration.server import Server, served
+from benchmarks.registration.taken import OURS, Taken, compared
 from local_site.packages import install, missing, program, require_installable
 
 PACKAGES = {"curl": "curl"}
 REPEATS = 7
 LIMIT_S = 300
-MEBIBYTE = 2**20
-OURS, CLIENT, CURL = "ours", "MlflowClient", "curl"
+CLIENT, CURL = "MlflowClient", "curl"
 PROGRAMS = {OURS: "run_ours", CLIENT: "run_client"}
-
-
-@dataclass
-class Taken:
-    """What the runs of one program took.
-
-    Attributes:
-        seconds: The time of each.
-        peaks: The most memory of each, in MiB.
-        before: The most memory of each before it began, in MiB.
-    """
-
-    seconds: list[float] = field(default_factory=list)
-    peaks: list[float] = field(default_factory=list)
-    before: list[float] = field(default_factory=list)
-
-    @property
-    def note(self) -> str:
-        """How much of the memory is the work's own."""
-        growth = median_of(peak - before for peak, before in zip(self.peaks, self.before, strict=True))
-        return f"of ours, {growth:.1f} MiB came on top of what the process had with MLflow's client loaded"
 
 
 def figures(scratch: Scratch) -> Iterator[Figure]:
@@ -93,10 +71,7 @@ def once(
 def run(name: str, taken: Taken, action: str, url: str, model: str, path: Path) -> None:
     """Run a program and note what it took."""
     module = f"benchmarks.registration.{PROGRAMS[name]}"
-    said = said_by(name, [sys.executable, "-m", module, action, url, model, path], LIMIT_S)
-    taken.seconds.append(said["seconds"])
-    taken.peaks.append(said["peak_bytes"] / MEBIBYTE)
-    taken.before.append(said["before_bytes"] / MEBIBYTE)
+    taken.add(said_by(name, [sys.executable, "-m", module, action, url, model, path], LIMIT_S))
 
 
 def curl(server: Server, file: Path, taken: Taken) -> None:
@@ -122,14 +97,3 @@ def curl(server: Server, file: Path, taken: Taken) -> None:
     taken.seconds.append(perf_counter() - began_at)
     if done.returncode != 0:
         raise ProgramFailed(f"curl ended with {done.returncode}: {done.stderr.strip()}")
-
-
-def compared(what: str, taken: dict[str, Taken]) -> Iterator[Figure]:
-    """Medians of ours and of each other program; the memory of a peer that says it."""
-    mine = taken[OURS]
-    for name in [name for name in taken if name != OURS]:
-        its = taken[name]
-        yield Figure(f"{what}, beside {name}", median_of(mine.seconds), median_of(its.seconds), name, "s")
-        if its.peaks:
-            peaks = median_of(mine.peaks), median_of(its.peaks)
-            yield Figure(f"{what}, memory", *peaks, name, "MiB", note=mine.note)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 from benchmarks.parts import register
-from benchmarks.parts.register import CLIENT, CURL, OURS, Taken
+from benchmarks.parts.register import CLIENT, CURL
 from benchmarks.registration.bundle import LARGE_PATH, write
+from benchmarks.registration.taken import OURS, Taken, compared
 
 from edge_runner.listing import list_files
 from edge_training import bundle as bundles
@@ -17,7 +18,7 @@ def test_time_beside_each_other_program_and_memory_beside_those_that_tell_theirs
         CLIENT: Taken([1.0], [150.0], [150.0]),
         CURL: Taken([4.0]),
     }
-    figures = list(register.compared("it", taken))
+    figures = list(compared("it", taken))
     assert [(figure.peer_name, figure.ours, figure.peer, figure.unit) for figure in figures] == [
         (CLIENT, 2.0, 1.0, "s"),
         (CLIENT, 195.0, 150.0, "MiB"),
