@@ -12,8 +12,8 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from edge_training.adapters.azureml.address import WorkspaceAddress
 from edge_training.adapters.azureml.faults import login_refused, named
+from edge_training.adapters.azureml.options import WorkspaceOptions
 from edge_training.adapters.patience import patiently
 from edge_training.errors import ModelRegistryRefused
 
@@ -35,49 +35,20 @@ SETTINGS = {
 class AzureMlSession:
     """One workspace and who we are there; made once in a process."""
 
-    def __init__(
-        self,
-        *,
-        subscription_id: str,
-        resource_group: str,
-        workspace: str,
-        tenant_id: str,
-        client_id: str,
-        client_secret: str,
-        ca_file: str | None = None,
-        request_timeout_s: float = 60.0,
-        patience_s: float = 60.0,
-    ) -> None:
-        """Remember the workspace, and prepare this process for azureml-core; nothing is sent yet.
-
-        Args:
-            subscription_id: The Azure subscription.
-            resource_group: The resource group.
-            workspace: The workspace's name.
-            tenant_id: The directory of the service principal.
-            client_id: The service principal's id.
-            client_secret: Its secret.
-            ca_file: Certificates to trust instead of those the machine trusts, for all of Azure's hosts.
-            request_timeout_s: Longest silence of the service within one request.
-            patience_s: How long a call is repeated while the service does not answer.
-        """
-        self._address = WorkspaceAddress(subscription_id, resource_group, workspace, tenant_id)
-        self._principal = (tenant_id, client_id, client_secret)
-        self._request_timeout_s = request_timeout_s
-        self._patience_s = patience_s
+    def __init__(self, options: WorkspaceOptions) -> None:
+        """Remember the workspace, and prepare this process for azureml-core; nothing is sent yet."""
+        self._options = options
         self._client: AzureMlClient | None = None
-        os.environ.update(SETTINGS)
-        if ca_file is not None:
-            os.environ.update({"REQUESTS_CA_BUNDLE": ca_file, "SSL_CERT_FILE": ca_file})
+        os.environ.update(SETTINGS | options.trusted)
 
     @property
     def path(self) -> str:
         """Where the workspace is in Azure."""
-        return self._address.path
+        return self._options.address.path
 
     def link_to_file(self, run_id: str, path: str) -> str:
         """Where people find a run's file."""
-        return self._address.link_to_file(run_id, path)
+        return self._options.address.link_to_file(run_id, path)
 
     def call(self, action: Callable[[AzureMlClient], T]) -> T:
         """Do something that is safe to repeat, until the service has answered or patience is at its end.
@@ -86,7 +57,7 @@ class AzureMlSession:
             ModelRegistryUnavailable: The service did not answer in time.
             ModelRegistryRefused: It refuses us or the request.
         """
-        return patiently(lambda: self._call_once(action), self._patience_s)
+        return patiently(lambda: self._call_once(action), self._options.patience_s)
 
     def _call_once(self, action: Callable[[AzureMlClient], T]) -> T:
         from azure.core.exceptions import AzureError
@@ -97,7 +68,7 @@ class AzureMlSession:
         try:
             return action(self._entered())
         except (AzureMLException, ClientException, RequestException, AzureError) as error:
-            found = named(self.path, self._principal[1], error)
+            found = named(self.path, self._options.client_id, error)
             if isinstance(found, ModelRegistryRefused):
                 self._client = (
                     None  # the next call logs in anew: the secret or the rights may be others by then
@@ -109,22 +80,23 @@ class AzureMlSession:
         from edge_training.adapters.azureml.client import AzureMlClient
 
         if self._client is None:
-            self._client = AzureMlClient(self._opened(), self._request_timeout_s)
+            self._client = AzureMlClient(self._opened(), self._options.request_timeout_s)
         return self._client
 
     def _opened(self) -> Workspace:
         from azureml.core import Workspace
 
-        return Workspace(*self._address.names, auth=self._logged_in())
+        return Workspace(*self._options.address.names, auth=self._logged_in())
 
     def _logged_in(self) -> ServicePrincipalAuthentication:
         from azureml.core.authentication import ServicePrincipalAuthentication
         from azureml.exceptions import AzureMLException
         from msal.exceptions import MsalError
 
-        login = ServicePrincipalAuthentication(*self._principal)
+        login = ServicePrincipalAuthentication(*self._options.principal)
         try:
             login.get_authentication_header()
         except (AzureMLException, MsalError, ValueError) as error:
-            raise login_refused(self.path, self._principal[0], self._principal[1], error) from error
+            options = self._options
+            raise login_refused(self.path, options.tenant_id, options.client_id, error) from error
         return login

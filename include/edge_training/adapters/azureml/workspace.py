@@ -7,6 +7,7 @@ from typing import Any
 
 from edge_training.adapters.azureml.computes import Machine, SiteCompute
 from edge_training.adapters.azureml.logs import AzureMlLogArchive
+from edge_training.adapters.azureml.options import WorkspaceOptions
 from edge_training.adapters.azureml.registry import AzureMlRegistry
 from edge_training.adapters.azureml.runs import AzureMlRuns
 from edge_training.adapters.azureml.session import AzureMlSession
@@ -21,9 +22,9 @@ def open_azureml(
     Args:
         compute: The site's VM, which is kept attached as compute target; see `Machine` for its fields.
         other_keys: Fingerprints of the keys that must not be the compute target's.
-        workspace: See `AzureMlSession` for the options.
+        workspace: See `WorkspaceOptions`.
     """
-    session = AzureMlSession(**workspace)
+    session = AzureMlSession(WorkspaceOptions(**workspace))
     site_compute = SiteCompute(session, Machine(**compute), other_keys) if compute else None
     return {
         "registry": AzureMlRegistry(session, site_compute),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from edge_training.adapters.azureml import limits as azureml_limits
 from edge_training.adapters.azureml.address import WorkspaceAddress
 from edge_training.adapters.azureml.faults import Answer, experiment_gone, login_refused, named, refused
+from edge_training.adapters.azureml.options import WorkspaceOptions
 from edge_training.adapters.azureml_mlflow.files import WorkspaceFiles
 from edge_training.adapters.mlflow import limits as mlflow_limits
 from edge_training.adapters.mlflow import versions as mlflow_versions
@@ -42,53 +43,30 @@ CHAMPION_TAG: Final = CHAMPION_ALIAS
 class AzureMlMlflowSession(MlflowSession):
     """A workspace and who we are there."""
 
-    def __init__(
-        self,
-        *,
-        subscription_id: str,
-        resource_group: str,
-        workspace: str,
-        tenant_id: str,
-        client_id: str,
-        client_secret: str,
-        ca_file: str | None = None,
-        request_timeout_s: int = 60,
-        patience_s: float = 60.0,
-    ) -> None:
-        """Remember the workspace; nothing is sent and nothing is imported yet.
-
-        Args:
-            subscription_id: The Azure subscription.
-            resource_group: The resource group.
-            workspace: The workspace's name.
-            tenant_id: The directory of the service principal.
-            client_id: The service principal's id.
-            client_secret: Its secret.
-            ca_file: Certificates to trust instead of those the machine trusts, for all hosts of Azure.
-            request_timeout_s: Longest silence of the service within one request.
-            patience_s: How long a call is repeated while the service does not answer.
-        """
-        self._address = WorkspaceAddress(subscription_id, resource_group, workspace, tenant_id)
-        super().__init__(self._address.path, request_timeout_s=request_timeout_s, patience_s=patience_s)
-        self._request_timeout_s = request_timeout_s
-        self._principal = (tenant_id, client_id, client_secret)
+    def __init__(self, options: WorkspaceOptions) -> None:
+        """Remember the workspace; nothing is sent and nothing is imported yet."""
+        super().__init__(
+            options.address.path,
+            request_timeout_s=options.request_timeout_s,
+            patience_s=options.patience_s,
+        )
+        self._options = options
         self._tracking_uri = ""
         self._credential: ClientSecretCredential | None = None
         self._artifacts: Any = None
         self._environment |= {
-            "AZURE_TENANT_ID": tenant_id,
-            "AZURE_CLIENT_ID": client_id,
-            "AZURE_CLIENT_SECRET": client_secret,
+            "AZURE_TENANT_ID": options.tenant_id,
+            "AZURE_CLIENT_ID": options.client_id,
+            "AZURE_CLIENT_SECRET": options.client_secret,
             "MLFLOW_RUN_ID": None,  # with one, azureml-mlflow takes itself for a job of the workspace
             "AZUREML_RUN_ID": None,
+            **options.trusted,
         }
-        if ca_file is not None:
-            self._environment |= {"REQUESTS_CA_BUNDLE": ca_file, "SSL_CERT_FILE": ca_file}
 
     @property
     def dialect(self) -> MlflowDialect:
         """How a workspace does what MLflow's own server does in another way."""
-        return AzureMlDialect(self._address, lambda: self._artifacts)
+        return AzureMlDialect(self._options.address, lambda: self._artifacts)
 
     def _client(self) -> MlflowClient:
         """MLflow's client, once we have a token and know where the workspace is."""
@@ -105,7 +83,7 @@ class AzureMlMlflowSession(MlflowSession):
         from azure.identity import ClientSecretCredential
 
         if self._credential is None:
-            self._credential = ClientSecretCredential(*self._principal)
+            self._credential = ClientSecretCredential(*self._options.principal)
         return self._credential
 
     def _found(self, token: str) -> str:
@@ -116,7 +94,7 @@ class AzureMlMlflowSession(MlflowSession):
             f"{RESOURCE_MANAGER}{self.url}",
             params={"api-version": WORKSPACES_VERSION},
             headers={"Authorization": f"Bearer {token}"},
-            timeout=self._request_timeout_s,
+            timeout=self._options.request_timeout_s,
         )
         answer.raise_for_status()
         return str(answer.json()["properties"]["mlFlowTrackingUri"])
@@ -131,8 +109,8 @@ class AzureMlMlflowSession(MlflowSession):
             base_url=f"https://{host}",
             credential_scopes=[SCOPE],
             retry_total=0,
-            connection_timeout=self._request_timeout_s,
-            read_timeout=self._request_timeout_s,
+            connection_timeout=self._options.request_timeout_s,
+            read_timeout=self._options.request_timeout_s,
         ).artifacts
 
     def _faults(self) -> tuple[type[Exception], ...]:
@@ -143,7 +121,7 @@ class AzureMlMlflowSession(MlflowSession):
     def _named(self, error: BaseException) -> EdgeError:
         from azure.core.exceptions import ClientAuthenticationError
 
-        tenant_id, client_id, _ = self._principal
+        tenant_id, client_id = self._options.tenant_id, self._options.client_id
         if isinstance(error, ClientAuthenticationError) and not _is_silence(error):
             self._credential = None  # the next call logs in anew: the secret may be another by then
             return login_refused(self.url, tenant_id, client_id, error)

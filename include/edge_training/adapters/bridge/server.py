@@ -49,10 +49,11 @@ def open_mlflow(**options: Any) -> Ports:
 
 
 def open_azureml_mlflow(**options: Any) -> Ports:
-    """A workspace of Azure Machine Learning by MLflow's protocol; see `AzureMlMlflowSession`."""
+    """A workspace of Azure Machine Learning by MLflow's protocol; see `WorkspaceOptions`."""
+    from edge_training.adapters.azureml.options import WorkspaceOptions
     from edge_training.adapters.azureml_mlflow.session import AzureMlMlflowSession
 
-    return _ports_over(AzureMlMlflowSession(**options))
+    return _ports_over(AzureMlMlflowSession(WorkspaceOptions(**options)))
 
 
 def _ports_over(session: MlflowSession) -> Ports:

@@ -14,6 +14,7 @@ from mlflow.exceptions import MlflowException, RestException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
 from mlflow.store.entities import PagedList
 
+from edge_training.adapters.azureml.options import WorkspaceOptions
 from edge_training.adapters.azureml_mlflow.session import AzureMlMlflowSession
 from edge_training.errors import ModelRegistryRefused, ModelRegistryUnavailable, RequestRejected
 from edge_training.ports.model_registry import ModelVersion
@@ -38,13 +39,15 @@ class LoggedIn(AzureMlMlflowSession):
 
     def __init__(self, client: Any = None) -> None:
         super().__init__(
-            subscription_id="sub",
-            resource_group="group",
-            workspace="factory",
-            tenant_id="tenant",
-            client_id="client",
-            client_secret="hunter2",
-            patience_s=0,
+            WorkspaceOptions(
+                subscription_id="sub",
+                resource_group="group",
+                workspace="factory",
+                tenant_id="tenant",
+                client_id="client",
+                client_secret="hunter2",
+                patience_s=0,
+            )
         )
         self._made = client
 

@@ -12,6 +12,7 @@ from calling import main
 from edge_runner.frames import Point
 from edge_training.adapters.azureml.computes import Machine, SiteCompute, detach, keep_attached
 from edge_training.adapters.azureml.logs import AzureMlLogArchive
+from edge_training.adapters.azureml.options import WorkspaceOptions
 from edge_training.adapters.azureml.registry import AzureMlRegistry
 from edge_training.adapters.azureml.runs import AzureMlRuns
 from edge_training.adapters.azureml.session import AzureMlSession
@@ -21,7 +22,7 @@ from edge_training.ports.model_registry import Registration
 
 def session(options: dict[str, Any], patience_s: float = 10.0) -> AzureMlSession:
     """The stand-in's workspace."""
-    return AzureMlSession(**options, patience_s=patience_s)
+    return AzureMlSession(WorkspaceOptions(**options, patience_s=patience_s))
 
 
 def keep(options: dict[str, Any], machine: dict[str, Any]) -> None:
