@@ -4,8 +4,8 @@ module at the other end of a bridge.
 
 from __future__ import annotations
 
-import os
-
+from edge_airflow.hooks.lookups import LOOK_UP_ERRORS, look_up_without_a_task
+from edge_airflow.hooks.registries import ModelRegistryHook
 from edge_training.adapters.bridge.server import Ports, serve
 from edge_training.errors import BadRequest, ModelRegistryUnavailable
 
@@ -17,11 +17,7 @@ def open_connection(conn_id: str) -> Ports:
         BadRequest: There is no such connection, or it lacks a field.
         ModelRegistryUnavailable: Airflow cannot look it up.
     """
-    # Without it Airflow does not look into its own database (3.3.2, source: `airflow connections get`).
-    os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
-    from edge_airflow.hooks.lookups import LOOK_UP_ERRORS
-    from edge_airflow.hooks.registries import ModelRegistryHook
-
+    look_up_without_a_task()
     try:
         return {"registry": ModelRegistryHook(conn_id).client()}
     except LOOK_UP_ERRORS as error:

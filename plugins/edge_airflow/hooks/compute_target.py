@@ -28,6 +28,14 @@ def site_of(connection: Connection) -> str:
     return str(_fields(connection).get("site", ""))
 
 
+def no_compute_target(conn_id: str) -> BadRequest:
+    """What to say of a connection without one."""
+    return BadRequest(
+        f"The connection {conn_id} names no {FIELD}; add it to the extra, with the kind {KIND}, as an object "
+        f"of {', '.join(NEEDED)} {WHERE}."
+    )
+
+
 def compute_options(connection: Connection, airflows_key: str) -> dict[str, Any]:
     """What the other end of the bridge is told of the compute target; nothing where there is none.
 

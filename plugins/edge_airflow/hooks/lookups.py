@@ -7,6 +7,7 @@ them knows of such a thing, it is not.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,14 @@ if TYPE_CHECKING:
 LOOK_UP_ERRORS = (AirflowException, AirflowRuntimeError)
 """How a question ends that Airflow cannot answer just now."""
 UNKNOWN = (ErrorType.CONNECTION_NOT_FOUND, ErrorType.VARIABLE_NOT_FOUND)
+
+
+def look_up_without_a_task() -> None:
+    """Let a process that is no task look things up in Airflow's own database, too.
+
+    Without it Airflow does not (3.3.2, source: `airflow connections get`).
+    """
+    os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
 
 
 class ConnectionHook(BaseHook):

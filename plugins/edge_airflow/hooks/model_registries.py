@@ -11,8 +11,10 @@ from airflow.sdk import Connection
 
 from edge_airflow.hooks import azureml_connection
 from edge_airflow.hooks.azureml_connection import AzureMl
+from edge_airflow.hooks.compute_target import no_compute_target
 from edge_airflow.hooks.fields import WHERE, certificates_file, extra_of, required
 from edge_training.errors import BadRequest
+from edge_training.ports.compute_target import ComputeTarget
 from edge_training.ports.model_registry import ModelRegistry
 from edge_training.ports.tracking import LogArchive, RunTracker
 from edge_training.ports.validations import ValidationArchive
@@ -39,6 +41,13 @@ class FoundRegistry(Protocol):
     def tracker(self) -> RunTracker:
         """The tracker of trainings; from a worker or a trigger."""
 
+    def compute_target(self) -> ComputeTarget:
+        """The site's VM, as the registry's service knows it.
+
+        Raises:
+            BadRequest: The connection names none.
+        """
+
 
 def found_registry(connection: Connection, vm: Connection | None = None) -> FoundRegistry:
     """The registry of the connection's kind.
@@ -52,7 +61,7 @@ def found_registry(connection: Connection, vm: Connection | None = None) -> Foun
     """
     kind = extra_of(connection).get("kind") or MLFLOW
     if kind == MLFLOW:
-        return MlflowServer(server_of(connection))
+        return MlflowServer(connection.conn_id, server_of(connection))
     if kind in azureml_connection.KINDS:
         return AzureMlWorkspace(connection.conn_id, azureml_connection.azureml(connection, vm))
     raise BadRequest(
@@ -80,9 +89,11 @@ class MlflowServer:
     """An MLflow server; implements `FoundRegistry`.
 
     Attributes:
+        conn_id: The connection.
         server: See `server_of`.
     """
 
+    conn_id: str
     server: dict[str, Any]
 
     def client(self) -> ModelRegistry:
@@ -109,6 +120,10 @@ class MlflowServer:
         from edge_training.adapters.mlflow.api import MlflowApi
 
         return BackgroundTracker(lambda: MlflowApi(**self.server))
+
+    def compute_target(self) -> ComputeTarget:
+        """See `FoundRegistry.compute_target`."""
+        raise no_compute_target(self.conn_id)
 
     def _session(self) -> MlflowSession:
         from edge_training.adapters.mlflow.session import MlflowSession
@@ -157,6 +172,14 @@ class AzureMlWorkspace:
 
         bridge = self._bridge("/live")
         return BackgroundTracker(lambda: BridgedAsyncTrainingRuns(bridge))
+
+    def compute_target(self) -> ComputeTarget:
+        """See `FoundRegistry.compute_target`."""
+        from edge_training.adapters.bridge.ports import BridgedComputeTarget
+
+        if "compute" not in self.workspace.options:
+            raise no_compute_target(self.conn_id)
+        return BridgedComputeTarget(self._bridge())
 
     def _bridge(self, purpose: str = "") -> Bridge:
         from edge_training.adapters.bridge.client import little_of_ours

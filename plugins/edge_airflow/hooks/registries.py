@@ -6,10 +6,11 @@ from __future__ import annotations
 
 from asgiref.sync import sync_to_async
 
-from edge_airflow.hooks import compute_target
+from edge_airflow.hooks.compute_target import site_of
 from edge_airflow.hooks.fields import certificates, required
 from edge_airflow.hooks.lookups import ConnectionHook
 from edge_airflow.hooks.model_registries import FoundRegistry, found_registry
+from edge_training.ports.compute_target import ComputeTarget
 from edge_training.ports.edge_host import RegistryLogin
 from edge_training.ports.image_registry import ImageRegistry
 from edge_training.ports.model_registry import ModelRegistry
@@ -74,14 +75,22 @@ class ModelRegistryHook(ConnectionHook):
         """The tracker of trainings, from a worker."""
         return self._found().tracker()
 
+    def compute_target(self) -> ComputeTarget:
+        """The site's VM, as the registry's service knows it.
+
+        Raises:
+            BadRequest: The connection names none.
+        """
+        return self._found().compute_target()
+
     async def atracker(self) -> RunTracker:
         """The tracker of trainings, from a trigger."""
         connection = await self.aget_connection(self.conn_id)
-        site = compute_target.site_of(connection)
+        site = site_of(connection)
         vm = await self.aget_connection(f"{site}_vm") if site else None
         return await sync_to_async(lambda: found_registry(connection, vm).tracker())()
 
     def _found(self) -> FoundRegistry:
         connection = self.get_connection(self.conn_id)
-        site = compute_target.site_of(connection)
+        site = site_of(connection)
         return found_registry(connection, self.get_connection(f"{site}_vm") if site else None)

@@ -13,6 +13,7 @@ from tests.standins.azureml.interpreter import azureml_python
 from tests.standins.azureml.reading import SeenWorkspace
 from tests.standins.azureml.server import AzureMl, running_azureml
 
+from edge_airflow import compute_target
 from edge_airflow.hooks.registries import ModelRegistryHook
 from edge_runner.frames import Point
 from edge_training.errors import ModelRegistryRefused
@@ -74,3 +75,22 @@ def test_a_secret_that_is_corrected_in_the_connection_is_taken_up(connect):
     with pytest.raises(ModelRegistryRefused, match="AADSTS7000215"):
         connect(password="wrong").client().champion(NAME)
     assert connect().client().champion(NAME) is None
+
+
+def test_the_command_attaches_the_machine_and_lets_the_service_forget_it(connect, standin, capsys):
+    connect()
+    workspace = SeenWorkspace(standin)
+    for _ in range(2):
+        assert compute_target.main(["attach", "--connection", "edge_azureml"]) == 0
+        assert list(workspace.computes()) == ["edge-vm"]
+    for _ in range(2):
+        assert compute_target.main(["detach", "--connection", "edge_azureml"]) == 0
+        assert workspace.computes() == {}
+    assert "edge-vm is attached.\n" in (said := capsys.readouterr().out)
+    assert "edge-vm is detached. The next training attaches it again, unless" in said
+
+
+def test_the_command_says_why_the_machine_is_not_attached(connect, capsys):
+    connect(password="wrong")
+    assert compute_target.main(["attach", "--connection", "edge_azureml"]) == compute_target.FAILED
+    assert "AADSTS7000215" in capsys.readouterr().err

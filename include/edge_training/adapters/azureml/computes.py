@@ -58,7 +58,7 @@ class Machine:
 
 
 class SiteCompute:
-    """A machine that is kept attached while trainings use it."""
+    """A machine that is kept attached while trainings use it; implements `ComputeTarget`."""
 
     def __init__(
         self, session: AzureMlSession, machine: Machine, other_keys: Collection[str] = frozenset()
@@ -84,10 +84,19 @@ class SiteCompute:
         No training fails for that: it is said in a warning.
         """
         try:
-            keep_attached(self._session, self._machine)
+            return self.attach()
         except EdgeError as error:
             log.warning("%s The training's run is kept without a compute target.", error)
             return None
+
+    def attach(self) -> str:
+        """See `ComputeTarget.attach`; it is attached anew when address, user or key have changed."""
+        self._session.call(lambda client: _keep_attached(client, self._machine))
+        return self._machine.name
+
+    def detach(self) -> str:
+        """See `ComputeTarget.detach`."""
+        self._session.call(lambda client: _detach_found(client, self._machine.name))
         return self._machine.name
 
 
@@ -110,39 +119,19 @@ def require_attachable(machine: Machine, other_keys: Collection[str]) -> None:
         )
 
 
-def keep_attached(session: AzureMlSession, machine: Machine) -> None:
-    """Attach a machine, unless it is attached as it should be; anew when address, user or key have changed.
-
-    Raises:
-        ModelRegistryUnavailable: The service does not answer, or takes too long.
-        ModelRegistryRefused: It does not attach the machine, or has something else of this name.
-    """
-
-    def keep(client: AzureMlClient) -> None:
-        found = _found(client, machine.name)
-        if found is not None and not _is_as_it_should_be(found, machine):
-            _detach(found)
-            found = None
-        if found is None:
-            _attach(client, machine)
-
-    session.call(keep)
+def _keep_attached(client: AzureMlClient, machine: Machine) -> None:
+    found = _found(client, machine.name)
+    if found is not None and not _is_as_it_should_be(found, machine):
+        _detach(found)
+        found = None
+    if found is None:
+        _attach(client, machine)
 
 
-def detach(session: AzureMlSession, name: str) -> None:
-    """Detach a machine, if it is attached: the service forgets it, and nothing happens to the VM.
-
-    Raises:
-        ModelRegistryUnavailable: The service does not answer, or takes too long.
-        ModelRegistryRefused: It refuses us.
-    """
-
-    def detach_found(client: AzureMlClient) -> None:
-        found = _found(client, name)
-        if found is not None:
-            _detach(found)
-
-    session.call(detach_found)
+def _detach_found(client: AzureMlClient, name: str) -> None:
+    found = _found(client, name)
+    if found is not None:
+        _detach(found)
 
 
 def _found(client: AzureMlClient, name: str) -> RemoteCompute | None:

@@ -26,9 +26,10 @@ def open_azureml(
     """
     session = AzureMlSession(WorkspaceOptions(**workspace))
     site_compute = SiteCompute(session, Machine(**compute), other_keys) if compute else None
-    return {
+    ports: dict[str, object] = {
         "registry": AzureMlRegistry(session, site_compute),
         "runs": AzureMlRuns(session, site_compute),
         "logs": AzureMlLogArchive(session),
         "validations": AzureMlValidationArchive(session),
     }
+    return ports | ({"compute": site_compute} if site_compute else {})

@@ -145,3 +145,19 @@ class BridgedValidationArchive:
         """See `ValidationArchive.fetch`."""
         found = self._bridge.call("validations.fetch", run_id=run_id, files=files)
         return cast("dict[str, bytes]", found)
+
+
+class BridgedComputeTarget:
+    """A compute target behind a bridge; implements `ComputeTarget`."""
+
+    def __init__(self, bridge: Bridge) -> None:
+        """Use a bridge; nothing is started yet."""
+        self._bridge = bridge
+
+    def attach(self) -> str:
+        """See `ComputeTarget.attach`."""
+        return str(self._bridge.call("compute.attach"))
+
+    def detach(self) -> str:
+        """See `ComputeTarget.detach`."""
+        return str(self._bridge.call("compute.detach"))

@@ -18,6 +18,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 from edge_training.adapters.bridge.protocol import OPEN, line, message
 from edge_training.errors import EdgeError, StepCrashed
+from edge_training.ports.compute_target import ComputeTarget
 from edge_training.ports.model_registry import ModelRegistry
 from edge_training.ports.tracking import LogArchive, TrainingRuns
 from edge_training.ports.validations import ValidationArchive
@@ -35,6 +36,7 @@ PORTS: Mapping[str, type] = {
     "runs": TrainingRuns,
     "logs": LogArchive,
     "validations": ValidationArchive,
+    "compute": ComputeTarget,
 }
 CALLS = frozenset(
     f"{name}.{method}" for name, port in PORTS.items() for method in vars(port) if method[0] != "_"

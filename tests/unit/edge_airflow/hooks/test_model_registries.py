@@ -36,7 +36,8 @@ for line in sys.stdin:
 
 
 def connection(login: str = "principal", password: str = "hunter2", **extra) -> Connection:
-    fields = {"conn_id": "edge_azureml", "conn_type": "http", "login": login, "password": password}
+    who = {"host": "http://mlflow", "login": login, "password": password}
+    fields = {"conn_id": "edge_azureml", "conn_type": "http", **who}
     return Connection(**fields, extra=json.dumps(EXTRA | extra))
 
 
@@ -149,3 +150,12 @@ async def test_the_compute_targets_key_is_held_against_that_of_its_site(monkeypa
         ModelRegistryHook("edge_azureml").tracker()
     with pytest.raises(BadRequest, match="the key that Airflow uses for plant"):
         await ModelRegistryHook("edge_azureml").atracker()
+
+
+@pytest.mark.parametrize("kind", ["mlflow", "azureml", "azureml-mlflow"])
+def test_a_connection_without_a_compute_target_says_how_to_name_one(kind):
+    sentence = (
+        "edge_azureml names no compute_target; add it to the extra, with the kind azureml, as an object"
+    )
+    with pytest.raises(BadRequest, match=sentence):
+        found_registry(connection(kind=kind)).compute_target()

@@ -23,7 +23,7 @@ def new_key() -> str:
 KEY = new_key()
 MACHINE = {"name": "edge-vm", "address": "10.0.0.4", "user": "edge-azureml", "private_key": KEY}
 KEEP = ("keep", {"machine": MACHINE})
-LEAVE = ("leave", {"name": "edge-vm"})
+LEAVE = ("leave", {"machine": MACHINE})
 RUN = ("training_run", {"model": "flight-delay", "key": "5" * 64, "tags": {}, "machine": MACHINE})
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from calling import main
 
 from edge_runner.frames import Point
-from edge_training.adapters.azureml.computes import Machine, SiteCompute, detach, keep_attached
+from edge_training.adapters.azureml.computes import Machine, SiteCompute
 from edge_training.adapters.azureml.logs import AzureMlLogArchive
 from edge_training.adapters.azureml.options import WorkspaceOptions
 from edge_training.adapters.azureml.registry import AzureMlRegistry
@@ -27,12 +27,12 @@ def session(options: dict[str, Any], patience_s: float = 10.0) -> AzureMlSession
 
 def keep(options: dict[str, Any], machine: dict[str, Any]) -> None:
     """Keep a machine attached."""
-    keep_attached(session(options), Machine(**machine))
+    SiteCompute(session(options), Machine(**machine)).attach()
 
 
-def leave(options: dict[str, Any], name: str) -> None:
+def leave(options: dict[str, Any], machine: dict[str, Any]) -> None:
     """Detach a machine."""
-    detach(session(options), name)
+    SiteCompute(session(options), Machine(**machine)).detach()
 
 
 def training_run(
