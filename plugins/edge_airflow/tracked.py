@@ -15,14 +15,30 @@ from edge_airflow.hooks.lookups import LOOK_UP_ERRORS
 from edge_airflow.hooks.registries import ModelRegistryHook
 from edge_runner.frames import Point
 from edge_training import ownership
-from edge_training.errors import BadRequest, JobInterrupted, ModelRegistryRefused, ModelRegistryUnavailable
+from edge_training.errors import (
+    BadRequest,
+    JobInterrupted,
+    ModelRegistryRefused,
+    ModelRegistryUnavailable,
+    ProtocolMismatch,
+    StepCrashed,
+)
 from edge_training.ownership import Owner
 from edge_training.ports.edge_host import EdgeHost
 from edge_training.ports.tracking import LiveRun, RunStatus
 from edge_training.stages import raw_log
 
-REGISTRY_ERRORS = (BadRequest, ModelRegistryRefused, ModelRegistryUnavailable, *LOOK_UP_ERRORS)
-"""A connection that lacks a field or cannot be looked up, a registry that does not take what it is given."""
+REGISTRY_ERRORS = (
+    BadRequest,
+    ModelRegistryRefused,
+    ModelRegistryUnavailable,
+    ProtocolMismatch,
+    StepCrashed,
+    *LOOK_UP_ERRORS,
+)
+"""A connection that lacks a field or cannot be looked up, a registry that does not take what it is given, a
+fault in its client.
+"""
 FAREWELL_S = 30.0
 """How long the last word of a training that has ended badly to the model registry may take."""
 

@@ -23,7 +23,7 @@ from typing import IO, Any, TypeVar
 from weakref import finalize
 
 from edge_training.adapters.bridge.protocol import OPEN, line, message
-from edge_training.errors import ModelRegistryRefused, ModelRegistryUnavailable, error_of_kind
+from edge_training.errors import EdgeError, ModelRegistryRefused, ModelRegistryUnavailable, error_of_kind
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -117,7 +117,11 @@ class Bridge:
         for pipe, take in told:
             Thread(target=_follow, args=(pipe, take), daemon=True).start()
         self._process, self._end_process = process, finalize(self, _ended, process)
-        self._exchange(OPEN, {"registry": self._registry}, LIMIT_S)
+        try:
+            self._exchange(OPEN, {"registry": self._registry}, LIMIT_S)
+        except EdgeError:  # nothing is open there: the next call opens it anew, or is told the same
+            self._end()
+            raise
 
     def _exchange(self, name: str, arguments: Mapping[str, Any], limit_s: float) -> Any:
         assert self._process is not None
@@ -134,9 +138,8 @@ class Bridge:
             ) from None
         except BrokenPipeError:
             answer = b""
-        except (
-            BaseException
-        ):  # the task is told to stop: its answer must not be taken for that of the next call
+        except BaseException:
+            # The task is told to stop: its answer must not be taken for that of the next call.
             self._end()
             raise
         if not answer:

@@ -67,6 +67,14 @@ def test_the_last_words_of_a_process_that_dies_are_told(scripted):
         scripted(source).call("find")
 
 
+def test_a_registry_that_is_not_opened_says_why_at_each_call(scripted):
+    refused = '{"version": 1, "error": {"kind": "ModelRegistryRefused", "message": "no such name"}}'
+    bridge = scripted(f"import sys\nfor _ in sys.stdin: print({refused!r}, flush=True)\n")
+    for _ in range(2):
+        with pytest.raises(ModelRegistryRefused, match=r"^no such name$"):
+            bridge.call("find")
+
+
 def test_a_process_that_dies_is_replaced_at_the_next_call(scripted, tmp_path):
     mark = tmp_path / "died"
     source = (
