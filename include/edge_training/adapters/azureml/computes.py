@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-OPERATION_LIMIT_S: Final = 180.0
+LIMIT_S: Final = 60.0
+"""Of attaching or detaching as a whole. It is tried twice before patience is at its end, and a run is
+made after that: all of it has to be over before a bridge gives up.
+"""
 LOOK_S: Final = 2.0
 COMPUTE_TYPE: Final = "VirtualMachine"
 SUCCEEDED: Final = "Succeeded"
@@ -120,18 +123,18 @@ def require_attachable(machine: Machine, other_keys: Collection[str]) -> None:
 
 
 def _keep_attached(client: AzureMlClient, machine: Machine) -> None:
-    found = _found(client, machine.name)
+    deadline, found = time.monotonic() + LIMIT_S, _found(client, machine.name)
     if found is not None and not _is_as_it_should_be(found, machine):
-        _detach(found)
+        _detach(found, deadline)
         found = None
     if found is None:
-        _attach(client, machine)
+        _attach(client, machine, deadline)
 
 
 def _detach_found(client: AzureMlClient, name: str) -> None:
     found = _found(client, name)
     if found is not None:
-        _detach(found)
+        _detach(found, time.monotonic() + LIMIT_S)
 
 
 def _found(client: AzureMlClient, name: str) -> RemoteCompute | None:
@@ -169,7 +172,7 @@ def _is_as_it_should_be(found: RemoteCompute, machine: Machine) -> bool:
     )
 
 
-def _attach(client: AzureMlClient, machine: Machine) -> None:
+def _attach(client: AzureMlClient, machine: Machine, deadline: float) -> None:
     from azureml.core.compute import ComputeTarget, RemoteCompute
 
     with tempfile.TemporaryDirectory(prefix="edge-key-") as directory:
@@ -183,13 +186,13 @@ def _attach(client: AzureMlClient, machine: Machine) -> None:
             private_key_file=str(key_file),
         )
         target = _unless_busy(lambda: ComputeTarget.attach(client.workspace, machine.name, wanted))
-    _wait(target, "attached")
+    _wait(target, "attached", deadline)
     log.info("Azure Machine Learning has attached %s as %s.", machine.address, machine.name)
 
 
-def _detach(found: RemoteCompute) -> None:
+def _detach(found: RemoteCompute, deadline: float) -> None:
     _unless_busy(found.detach)
-    _wait(found, "detached")
+    _wait(found, "detached", deadline)
 
 
 def _unless_busy(change: Callable[[], Any]) -> Any:
@@ -210,16 +213,15 @@ def _unless_busy(change: Callable[[], Any]) -> Any:
         raise
 
 
-def _wait(target: RemoteCompute, done: str) -> None:
+def _wait(target: RemoteCompute, done: str, deadline: float) -> None:
     """Wait for the end of an operation; azureml-core's own wait has no limit."""
-    deadline = time.monotonic() + OPERATION_LIMIT_S
     while True:
         state, error = target._get_operation_state()
         if state in ENDS:
             break
         if time.monotonic() > deadline:
             raise ModelRegistryUnavailable(
-                f"{target.name} is not {done} within {OPERATION_LIMIT_S:g} s; it is looked at again."
+                f"{target.name} is not {done} within {LIMIT_S:g} s; it is looked at again."
             )
         time.sleep(LOOK_S)
     if state != SUCCEEDED:

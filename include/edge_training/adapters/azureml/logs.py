@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge_training.adapters.azureml.computes import SiteCompute
 from edge_training.adapters.azureml.files import RunFiles
 from edge_training.adapters.azureml.runs import KnownRun, ensure_run
 from edge_training.adapters.azureml.session import AzureMlSession
@@ -24,16 +25,23 @@ if TYPE_CHECKING:
 class AzureMlLogArchive:
     """A workspace; implements `LogArchive`."""
 
-    def __init__(self, session: AzureMlSession) -> None:
-        """Use a workspace; nothing is sent yet."""
+    def __init__(self, session: AzureMlSession, site_compute: SiteCompute | None = None) -> None:
+        """Use a workspace; nothing is sent yet.
+
+        Args:
+            session: The workspace.
+            site_compute: The machine that trainings run on.
+        """
         self._session = session
+        self._site_compute = site_compute
 
     def attach(self, model_name: str, training_key: str, log_file: Path) -> str:
         """See `LogArchive.attach`."""
         digest = digest_of_file(log_file)
+        target = self._site_compute.attached_name() if self._site_compute else None
 
         def attach(client: AzureMlClient) -> str:
-            run = ensure_run(client, model_name, of_training(training_key), {})
+            run = ensure_run(client, model_name, of_training(training_key), {}, target)
             return _attach(client, run, log_file, digest)
 
         return self._session.call(attach)

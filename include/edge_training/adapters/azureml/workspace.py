@@ -29,7 +29,7 @@ def open_azureml(
     ports: dict[str, object] = {
         "registry": AzureMlRegistry(session, site_compute),
         "runs": AzureMlRuns(session, site_compute),
-        "logs": AzureMlLogArchive(session),
+        "logs": AzureMlLogArchive(session, site_compute),
         "validations": AzureMlValidationArchive(session),
     }
     return ports | ({"compute": site_compute} if site_compute else {})

@@ -77,6 +77,15 @@ def test_a_training_names_the_machine_that_it_runs_on(program, workspace):
     assert (run["target"], run["tags"]["compute_target"]) == ("edge-vm", "edge-vm")
 
 
+def test_a_run_that_only_a_log_has_made_names_it_too(program, workspace, tmp_path):
+    log = tmp_path / "train.log"
+    log.write_text("trained\n")
+    known = {"model": "flight-delay", "key": "5" * 64}
+    program("attach_log", file=str(log), machine=MACHINE, **known)
+    run_id, *_ = program("training_run", tags={}, **known)
+    assert workspace.run(run_id)["target"] == "edge-vm"
+
+
 @pytest.mark.parametrize(
     "fault",
     [

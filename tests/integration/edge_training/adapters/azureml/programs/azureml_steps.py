@@ -35,13 +35,17 @@ def leave(options: dict[str, Any], machine: dict[str, Any]) -> None:
     SiteCompute(session(options), Machine(**machine)).detach()
 
 
+def on(opened: AzureMlSession, machine: dict[str, Any] | None) -> SiteCompute | None:
+    """The machine that trainings run on, if there is one."""
+    return SiteCompute(opened, Machine(**machine)) if machine else None
+
+
 def training_run(
     options: dict[str, Any], model: str, key: str, tags: dict[str, str], machine: dict[str, Any] | None = None
 ) -> tuple[Any, ...]:
     """Find or make a training's run, on an attached machine; gives what the port tells of it."""
     opened = session(options)
-    site_compute = SiteCompute(opened, Machine(**machine)) if machine else None
-    return astuple(AzureMlRuns(opened, site_compute).training_run(model, key, tags))
+    return astuple(AzureMlRuns(opened, on(opened, machine)).training_run(model, key, tags))
 
 
 def log_points(options: dict[str, Any], run_id: str, points: list[tuple[int, str, float, int]]) -> None:
@@ -54,9 +58,29 @@ def set_status(options: dict[str, Any], run_id: str, status: str) -> None:
     AzureMlRuns(session(options)).set_status(run_id, status)
 
 
-def attach_log(options: dict[str, Any], model: str, key: str, file: str) -> str:
+def attach_log(
+    options: dict[str, Any], model: str, key: str, file: str, machine: dict[str, Any] | None = None
+) -> str:
     """Keep a log; gives the digest of what is kept."""
-    return AzureMlLogArchive(session(options)).attach(model, key, Path(file))
+    opened = session(options)
+    return AzureMlLogArchive(opened, on(opened, machine)).attach(model, key, Path(file))
+
+
+def register_by_hand(options: dict[str, Any], name: str, folder: str) -> str:
+    """What somebody does without us, in the studio or a notebook; gives the version's number."""
+    from azureml.core import Model
+
+    made = session(options).call(lambda client: Model.register(client.workspace, folder, name))
+    return str(made.version)
+
+
+def fetch(options: dict[str, Any], name: str, version: str, store: str) -> None:
+    """Look for what goes with a version, then fetch its bundle."""
+    registry = AzureMlRegistry(session(options))
+    found = registry.get(name, version)
+    assert found is not None
+    assert registry.attached(found, "card/card.md") is None
+    registry.fetch(found, Path(store))
 
 
 def race(
@@ -87,4 +111,4 @@ def race(
     return told
 
 
-main(keep, leave, training_run, log_points, set_status, attach_log, race)
+main(keep, leave, training_run, log_points, set_status, attach_log, register_by_hand, fetch, race)
