@@ -10,6 +10,7 @@ from tests import bundles
 
 from edge_training.bundle import Metric
 from edge_training.deployments import Change, Place, Request, periods
+from edge_training.errors import ExportRefused
 from edge_training.ports.model_registry import Registration
 from edge_training.stages.decide import PREVIOUS, by_hand
 from edge_training.stages.promote import promote
@@ -55,6 +56,22 @@ def test_registering_twice_gives_one_version(models, registration):
 
     assert models.register(registration) == first
     assert models.get(registration.name, "2") is None
+
+
+@pytest.mark.parametrize("damage", ["changed", "cut"])
+def test_a_damaged_bundle_gives_no_version_and_a_whole_one_does(models, registration, damage):
+    bundle = registration.bundle
+    intact = bundle.read_bytes()
+    changed = intact.replace(b'"mae":7.9', b'"mae":0.1')
+    assert changed != intact
+    bundle.write_bytes(changed if damage == "changed" else intact[: len(intact) // 2])
+
+    with pytest.raises(ExportRefused, match=r"is damaged .*; clear export_model"):
+        models.register(registration)
+
+    assert models.search(registration.name) == []
+    bundle.write_bytes(intact)
+    assert models.register(registration).tags["bundle_digest"] == bundle.stem
 
 
 def test_the_first_bundle_of_a_training_counts(models, registration, tmp_path):

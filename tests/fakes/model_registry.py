@@ -10,6 +10,7 @@ from pathlib import Path
 from tests.fakes.tracking import InMemoryRuns, TrainingRun
 
 from edge_runner.frames import Point
+from edge_training import bundle as bundles
 from edge_training.bundle import Metric
 from edge_training.ports.model_registry import (
     BUNDLE_DIGEST_TAG,
@@ -62,6 +63,9 @@ class InMemoryModelRegistry:
                 return found
             self.registrations[found.name, found.version] = registration
             return self.set_tags(found, {**registration.tags, STATE_TAG: registration.state})
+        bundles.require_whole(registration.bundle)
+        for content in bundles.read_listed(registration.bundle):
+            content.stream.read()
         number = str(1 + sum(name == registration.name for name, _ in self._versions))
         tags = {
             **registration.tags,

@@ -31,6 +31,16 @@ class Addresses(Protocol):
         """Where to read an artifact, or None when there is none."""
 
 
+def container_of(run: Any) -> str:
+    """The container of a run's artifacts; a service that does not tell it names it by the run."""
+    return run.data_container_id or container_name(run.run_id)
+
+
+def container_name(run_id: str) -> str:
+    """How the container of a run's artifacts is called."""
+    return f"dcid.{run_id}"
+
+
 class RunFiles:
     """The files of one run."""
 

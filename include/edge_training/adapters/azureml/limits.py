@@ -19,8 +19,8 @@ KEY_LENGTH: Final = 100
 VALUE_LENGTH: Final = 1000
 ENTRIES: Final = 50
 """Of tags, and of properties, for each run."""
-OWN_ENTRIES: Final = 4
-"""Tags and properties that we add ourselves: training key, bundle, state, compute target."""
+OWN_TAGS: Final = 6
+"""Of a run: training key, bundle, state, compute target and two logs."""
 PARAM_PREFIX: Final = "param."
 """Of the properties that are parameters of the script; the studio has no other place for them."""
 METRIC_NAMES: Final = 50
@@ -45,7 +45,7 @@ def require_name(name: str) -> None:
         )
 
 
-def require_writable(registration: Registration, own_tags: int = OWN_ENTRIES) -> None:
+def require_writable(registration: Registration, own_tags: int = OWN_TAGS) -> None:
     """Make sure that the workspace will take every name.
 
     Values that are too long for a run are cut there: the version and the bundle have them whole.

@@ -5,19 +5,19 @@ left.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from edge_runner.frames import Point
-from edge_runner.listing import LISTING_PATH, MODEL_NAME, ListedFile, bundle_digest
+from edge_runner.listing import MODEL_NAME
 from edge_runner.protocol import canonical_json
 from edge_training import bundle as bundles
 from edge_training.adapters.azureml.client import ORIGIN, AzureMlClient
 from edge_training.adapters.azureml.faults import is_status
 from edge_training.adapters.azureml.files import RunFiles
 from edge_training.adapters.azureml.framework import framework_of
-from edge_training.adapters.azureml.limits import ENTRIES, OWN_ENTRIES, PARAM_PREFIX, cut
+from edge_training.adapters.azureml.limits import ENTRIES, PARAM_PREFIX, cut
 from edge_training.adapters.azureml.runs import (
     FINISHED,
     KnownRun,
@@ -50,7 +50,6 @@ class Registering:
         self,
         client: AzureMlClient,
         registration: Registration,
-        files: Sequence[ListedFile],
         compute_target: str | None,
         link_to_run: Callable[[str, str], str],
     ) -> None:
@@ -59,14 +58,12 @@ class Registering:
         Args:
             client: The workspace.
             registration: What is to be registered.
-            files: The listing of its bundle.
             compute_target: The attached machine that it was trained on.
             link_to_run: Where people find a file, by run and path.
         """
         self._client = client
         self._registration = registration
-        self._files = files
-        self._digest = bundle_digest(files)
+        self._digest = registration.bundle.stem
         self._compute_target = compute_target
         self._link_to_run = link_to_run
 
@@ -138,7 +135,8 @@ class Registering:
             Point(metric.step, metric.name, metric.value, now_ms) for metric in self._registration.metrics
         ]
         write_points(self._client, run.run_id, missing(self._client, run.run_id, points))
-        room = ENTRIES - OWN_ENTRIES - len(run.properties)
+        others = [name for name in run.properties if not name.startswith(PARAM_PREFIX)]
+        room = ENTRIES - len(others)
         params = dict(sorted(self._registration.params.items())[:room])
         unwritten = {
             f"{PARAM_PREFIX}{name}": value
@@ -149,13 +147,15 @@ class Registering:
             self._client.write_run(run.experiment, run.run_id, properties=unwritten)
 
     def _upload(self, run: KnownRun) -> None:
-        """Send the bundle's files and their listing, each held against ours."""
+        """Send the bundle's files, then their listing, each held against ours.
+
+        Raises:
+            ExportRefused: The bundle's bytes are not those that it is named by.
+        """
         files = RunFiles(self._client, run.container)
         root = files_root(run.properties, self._digest)
-        for member, content in bundles.read_files(self._registration.bundle):
-            files.write(root + member.name, content, member.size)
-        listing = canonical_json(self._files)
-        files.write(root + LISTING_PATH, listing, len(listing))
+        for content in bundles.read_listed(self._registration.bundle):
+            files.write(root + content.path, content.stream, content.size_bytes)
 
     def _claimed(self, run: KnownRun) -> KnownRun:
         """The run, once one of its properties says whose bundle lies at its root: whoever comes first."""

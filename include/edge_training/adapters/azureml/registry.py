@@ -21,7 +21,7 @@ from edge_runner.listing import LISTING_PATH, ListedFile, bundle_digest
 from edge_training import bundle as bundles
 from edge_training.adapters.azureml.computes import SiteCompute
 from edge_training.adapters.azureml.faults import experiment_gone
-from edge_training.adapters.azureml.files import RunFiles
+from edge_training.adapters.azureml.files import RunFiles, container_of
 from edge_training.adapters.azureml.limits import require_writable
 from edge_training.adapters.azureml.registering import (
     Registering,
@@ -74,10 +74,10 @@ class AzureMlRegistry:
     def register(self, registration: Registration) -> ModelVersion:
         """See `ModelRegistry.register`."""
         require_writable(registration)
-        files = bundles.read_listing(registration.bundle)
+        bundles.require_whole(registration.bundle)
         target = self._site_compute.attached_name() if self._site_compute else None
         return self._session.call(
-            lambda client: Registering(client, registration, files, target, self._session.link_to_file).run()
+            lambda client: Registering(client, registration, target, self._session.link_to_file).run()
         )
 
     def set_tags(self, version: ModelVersion, tags: Mapping[str, str]) -> ModelVersion:
@@ -99,7 +99,7 @@ class AzureMlRegistry:
 
         def read(client: AzureMlClient) -> bytes | None:
             run = client.run(version.run_id) if version.run_id else None
-            return None if run is None else RunFiles(client, run.data_container_id).read(path)
+            return None if run is None else RunFiles(client, container_of(run)).read(path)
 
         return self._session.call(read)
 
@@ -141,11 +141,12 @@ def _promote(client: AzureMlClient, version: ModelVersion) -> None:
 
 def _download(client: AzureMlClient, version: ModelVersion, directory: Path, store: Path) -> list[ListedFile]:
     """Bring the version's files into a directory, unless the store has its bundle; gives the listing."""
-    found, run = client.version(version.name, version.version), client.run(version.run_id)
-    if found is None or run is None:
+    found = client.version(version.name, version.version)
+    run = client.run(version.run_id) if version.run_id else None
+    digest = (found.properties or {}).get(BUNDLE_DIGEST_TAG) if found is not None else None
+    if digest is None or run is None:
         raise _changed(version)
-    digest = found.properties[BUNDLE_DIGEST_TAG]
-    run_files, root = RunFiles(client, run.data_container_id), files_root(run.properties, digest)
+    run_files, root = RunFiles(client, container_of(run)), files_root(run.properties or {}, digest)
     files = _listing(version, run_files.read(root + LISTING_PATH), digest)
     if not bundles.is_intact(bundles.bundle_path(store, digest), files):
         for file in files:

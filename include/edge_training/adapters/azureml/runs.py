@@ -22,6 +22,7 @@ from uuid import NAMESPACE_URL, uuid5
 from edge_runner.frames import Point
 from edge_training.adapters.azureml.computes import SiteCompute
 from edge_training.adapters.azureml.faults import is_status, said
+from edge_training.adapters.azureml.files import container_of
 from edge_training.adapters.azureml.limits import POINTS_PER_BATCH, cut, require_name
 from edge_training.adapters.azureml.session import AzureMlSession
 from edge_training.adapters.mlflow.runs import RunIdentity, of_training
@@ -252,7 +253,7 @@ def _known_run(found: Any, experiment: str) -> KnownRun:
     return KnownRun(
         run_id=found.run_id,
         experiment=experiment,
-        container=found.data_container_id or f"dcid.{found.run_id}",
+        container=container_of(found),
         status=STATUSES.get(found.status, RUNNING),
         has_started=found.status != "NotStarted",
         tags=dict(found.tags or {}),

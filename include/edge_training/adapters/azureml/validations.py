@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from edge_runner.frames import Point
 from edge_runner.listing import ListedFile, listing_of
 from edge_runner.protocol import canonical_json
-from edge_training.adapters.azureml.files import RunFiles
+from edge_training.adapters.azureml.files import RunFiles, container_of
 from edge_training.adapters.azureml.runs import FAILED, FINISHED, ensure_run, missing, move_to, write_points
 from edge_training.adapters.azureml.session import AzureMlSession
 from edge_training.adapters.mlflow.runs import RunIdentity
@@ -53,7 +53,7 @@ class AzureMlValidationArchive:
 
         def read(client: AzureMlClient) -> dict[str, bytes]:
             run = client.run(run_id)
-            return {} if run is None else _read(RunFiles(client, run.data_container_id), names)
+            return {} if run is None else _read(RunFiles(client, container_of(run)), names)
 
         found = self._session.call(read)
         if listing_of(found) != list(files):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from edge_training.adapters.azureml.address import WorkspaceAddress
 from edge_training.adapters.azureml.faults import is_status
 from edge_training.adapters.azureml.files import RunFiles as BlobsOfRun
+from edge_training.adapters.azureml.files import container_name
 from edge_training.adapters.mlflow.files import RunFiles
 from edge_training.bundle import Content
 from edge_training.errors import ModelRegistryRefused
@@ -76,7 +77,7 @@ class WorkspaceFiles(RunFiles):
         return self._address.link_to_file(run.info.run_id, path)
 
     def _of(self, run_id: str) -> BlobsOfRun:
-        return BlobsOfRun(self._addresses, f"dcid.{run_id}")
+        return BlobsOfRun(self._addresses, container_name(run_id))
 
 
 class _Addresses:

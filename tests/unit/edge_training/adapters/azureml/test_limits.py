@@ -39,7 +39,7 @@ def test_what_the_workspace_takes_passes():
         ({"tags": {"": "v"}}, "name of 0 characters"),
         ({"run_tags": {"t" * 101: "v"}}, "tag of the training script's run"),
         ({"params": {"p" * 95: "v"}}, "The parameter 'ppp.* takes 1 to 94"),
-        ({"tags": {f"t{number}": "" for number in range(47)}}, "47 tags, .*has room for 46"),
+        ({"tags": {f"t{number}": "" for number in range(45)}}, "45 tags, .*has room for 44"),
         ({"metrics": [Metric(f"m{number}", 1.0) for number in range(51)]}, "51 names of metrics.*50"),
         ({"metrics": [Metric("m" * 256, 1.0)]}, "name of 256 characters"),
         ({"description": "d" * 4501}, "4501 characters.*room for 4500"),
