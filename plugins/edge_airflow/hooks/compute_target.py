@@ -4,6 +4,7 @@ service is to know it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -17,6 +18,8 @@ KIND: Final = "azureml"
 """The only client that can attach a VM by its address."""
 SSH_PORT: Final = 22
 NEEDED: Final = ("name", "address", "user", "key_file", "site")
+NAME: Final = re.compile(r"[a-zA-Z](?![a-zA-Z0-9-]*-\d+$)[a-zA-Z0-9\-]{2,23}")
+"""`computeName` in the OpenAPI document of Microsoft.MachineLearningServices."""
 
 
 def site_of(connection: Connection) -> str:
@@ -53,48 +56,61 @@ def compute_options(connection: Connection, airflows_key: str) -> dict[str, Any]
     from edge_training.adapters.ssh_keys import fingerprint
 
     private_key = text_of_file(connection, f"key_file of {FIELD}", found["key_file"])
-    others = [fingerprint(airflows_key)]
     try:
         own = fingerprint(private_key)
     except BadRequest as error:
         raise BadRequest(
             f"In {found['key_file']}, which {FIELD} of the connection {connection.conn_id} names: {error}"
         ) from None
-    if own in others:
+    if own == fingerprint(airflows_key):
         raise BadRequest(
             f"The key_file of {FIELD} in the connection {connection.conn_id} is the key that Airflow uses "
             f"for {found['site']}, and Azure Machine Learning would hand it out; make a key for this alone, "
             "with ssh-keygen."
         )
     compute = {name: str(found[name]) for name in ("name", "address", "user")}
-    return {
-        "compute": {**compute, "private_key": private_key, "port": int(found.get("port", SSH_PORT))},
-        "other_keys": others,
-    }
+    return {"compute": {**compute, "private_key": private_key, "port": int(found.get("port", SSH_PORT))}}
 
 
 def _fields(connection: Connection) -> Mapping[str, Any]:
-    """The field, looked over.
+    """The field, looked over; empty where there is none.
 
     Raises:
-        BadRequest: It is no object, or lacks something.
+        BadRequest: It is no object, lacks something, or has something that cannot be right.
     """
     extra = extra_of(connection)
-    found = extra.get(FIELD) or {}
-    if found and extra.get("kind") != KIND:
+    found: Mapping[str, Any] | None = extra.get(FIELD)
+    if not found:
+        return {}
+    if extra.get("kind") != KIND:
         raise BadRequest(
             f"The connection {connection.conn_id} has a {FIELD}, which only the kind {KIND} attaches; set "
             f"that kind, or remove it {WHERE}."
         )
     missing = [name for name in NEEDED if not (isinstance(found, dict) and found.get(name))]
-    if found and missing:
+    if missing:
         raise BadRequest(
             f"The {FIELD} of the connection {connection.conn_id} lacks {', '.join(missing)}; write it as an "
             f"object of {', '.join(NEEDED)} {WHERE}, or remove it."
         )
-    if found and not str(found.get("port", SSH_PORT)).isdigit():
-        raise BadRequest(
-            f"The port {found['port']!r} of {FIELD} in the connection {connection.conn_id} is no number; "
-            f"correct it {WHERE}, or remove it for {SSH_PORT}."
-        )
+    _require_right(connection.conn_id, found)
     return found
+
+
+def _require_right(conn_id: str, found: Mapping[str, Any]) -> None:
+    """Make sure that name and port can be.
+
+    Raises:
+        BadRequest: One cannot.
+    """
+    if not NAME.fullmatch(str(found["name"])):
+        raise BadRequest(
+            f"{found['name']!r}, which {FIELD} of the connection {conn_id} has, is no name for a compute "
+            "target; use 3 to 24 letters, digits and hyphens, begin with a letter and do not end with a hyphen and a "
+            f"number {WHERE}."
+        )
+    if not str(found.get("port", SSH_PORT)).isdigit():
+        raise BadRequest(
+            f"The port {found['port']!r} of {FIELD} in the connection {conn_id} is no number; correct it "
+            f"{WHERE}, or remove it for {SSH_PORT}."
+        )

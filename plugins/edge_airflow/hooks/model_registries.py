@@ -4,7 +4,7 @@ client lives here, or an Azure Machine Learning workspace, whose client lives in
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow.sdk import Connection
@@ -94,7 +94,7 @@ class MlflowServer:
     """
 
     conn_id: str
-    server: dict[str, Any]
+    server: dict[str, Any] = field(repr=False)
 
     def client(self) -> ModelRegistry:
         """See `FoundRegistry.client`."""

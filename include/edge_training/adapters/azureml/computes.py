@@ -9,10 +9,9 @@ compute target: it is there so that runs name the machine they ran on.
 from __future__ import annotations
 
 import logging
-import re
 import tempfile
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -37,8 +36,6 @@ LOOK_S: Final = 2.0
 COMPUTE_TYPE: Final = "VirtualMachine"
 SUCCEEDED: Final = "Succeeded"
 ENDS: Final = frozenset({SUCCEEDED, "Failed", "Canceled"})
-_NAME = re.compile(r"[a-zA-Z](?![a-zA-Z0-9-]*-\d+$)[a-zA-Z0-9\-]{2,23}")
-"""`computeName` in the OpenAPI document of Microsoft.MachineLearningServices."""
 
 
 @dataclass(frozen=True)
@@ -63,21 +60,13 @@ class Machine:
 class SiteCompute:
     """A machine that is kept attached while trainings use it; implements `ComputeTarget`."""
 
-    def __init__(
-        self, session: AzureMlSession, machine: Machine, other_keys: Collection[str] = frozenset()
-    ) -> None:
-        """Look at the machine's settings; nothing is sent yet.
+    def __init__(self, session: AzureMlSession, machine: Machine) -> None:
+        """Use a workspace; nothing is sent yet.
 
         Args:
             session: The workspace.
             machine: What to attach.
-            other_keys: Fingerprints of keys that are not for the service, above all Airflow's.
-
-        Raises:
-            ModelRegistryRefused: The name cannot be, or the key is one of the others.
-            BadRequest: The key cannot be read.
         """
-        require_attachable(machine, other_keys)
         self._session = session
         self._machine = machine
 
@@ -101,25 +90,6 @@ class SiteCompute:
         """See `ComputeTarget.detach`."""
         self._session.call(lambda client: _detach_found(client, self._machine.name))
         return self._machine.name
-
-
-def require_attachable(machine: Machine, other_keys: Collection[str]) -> None:
-    """Make sure that a machine may be attached, before the service is told anything.
-
-    Raises:
-        ModelRegistryRefused: The name cannot be, or the key is one of the others.
-        BadRequest: The key cannot be read.
-    """
-    if not _NAME.fullmatch(machine.name):
-        raise ModelRegistryRefused(
-            f"{machine.name!r} is no name for a compute target; use 3 to 24 letters, digits and hyphens, "
-            "begin with a letter and do not end with a hyphen and a number."
-        )
-    if fingerprint(machine.private_key) in other_keys:
-        raise ModelRegistryRefused(
-            f"The key of the compute target {machine.name} is the one that Airflow uses for the site, and "
-            "Azure Machine Learning would hand it out; make a key for this alone, with ssh-keygen."
-        )
 
 
 def _keep_attached(client: AzureMlClient, machine: Machine) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from edge_training.adapters.azureml.computes import Machine, SiteCompute
@@ -14,18 +14,15 @@ from edge_training.adapters.azureml.session import AzureMlSession
 from edge_training.adapters.azureml.validations import AzureMlValidationArchive
 
 
-def open_azureml(
-    *, compute: Mapping[str, Any] | None = None, other_keys: Collection[str] = frozenset(), **workspace: Any
-) -> Mapping[str, object]:
+def open_azureml(*, compute: Mapping[str, Any] | None = None, **workspace: Any) -> Mapping[str, object]:
     """What a workspace is to us, by the names of `bridge.server.PORTS`.
 
     Args:
         compute: The site's VM, which is kept attached as compute target; see `Machine` for its fields.
-        other_keys: Fingerprints of the keys that must not be the compute target's.
         workspace: See `WorkspaceOptions`.
     """
     session = AzureMlSession(WorkspaceOptions(**workspace))
-    site_compute = SiteCompute(session, Machine(**compute), other_keys) if compute else None
+    site_compute = SiteCompute(session, Machine(**compute)) if compute else None
     ports: dict[str, object] = {
         "registry": AzureMlRegistry(session, site_compute),
         "runs": AzureMlRuns(session, site_compute),

@@ -10,7 +10,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from edge_airflow.hooks.compute_target import compute_options, site_of
-from edge_training.adapters.ssh_keys import fingerprint
 from edge_training.errors import BadRequest
 
 
@@ -42,7 +41,7 @@ def connection(key_file):
     return make
 
 
-def test_the_service_is_told_of_the_machine_and_which_key_it_must_not_be(connection, key_file):
+def test_the_service_is_told_of_the_machine(connection, key_file):
     assert compute_options(connection(), AIRFLOWS) == {
         "compute": {
             "name": "edge-vm",
@@ -51,7 +50,6 @@ def test_the_service_is_told_of_the_machine_and_which_key_it_must_not_be(connect
             "private_key": key_file.read_text(),
             "port": 22,
         },
-        "other_keys": [fingerprint(AIRFLOWS)],
     }
     assert compute_options(connection(port="2222"), AIRFLOWS)["compute"]["port"] == 2222
 
@@ -99,3 +97,9 @@ def test_a_key_that_is_none_is_told(connection, key_file):
         BadRequest, match=f"{key_file}, which compute_target of the connection edge_azureml names: .* cannot"
     ):
         compute_options(connection(), AIRFLOWS)
+
+
+@pytest.mark.parametrize("name", ["edge_site", "vm", "1-vm", "edge-vm-7", "e" * 25])
+def test_a_name_that_no_compute_target_can_have_is_refused(connection, name):
+    with pytest.raises(BadRequest, match="is no name for a compute target; use 3 to 24 letters"):
+        site_of(connection(name=name))

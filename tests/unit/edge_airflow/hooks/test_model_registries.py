@@ -130,8 +130,9 @@ def test_a_field_that_cannot_be_right_is_named_with_the_remedy(extra, sentence):
         found_registry(connection(**extra))
 
 
-def test_no_secret_shows_where_a_registry_is_printed():
-    assert "hunter2" not in repr(found_registry(connection()))
+@pytest.mark.parametrize("kind", ["mlflow", "azureml", "azureml-mlflow"])
+def test_no_secret_shows_where_a_registry_is_printed(kind):
+    assert "hunter2" not in repr(found_registry(connection(kind=kind)))
 
 
 async def test_the_compute_targets_key_is_held_against_that_of_its_site(monkeypatch, tmp_path):
@@ -140,7 +141,13 @@ async def test_the_compute_targets_key_is_held_against_that_of_its_site(monkeypa
     key = made.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
     key_file = tmp_path / "key"
     key_file.write_text(key)
-    machine = {"name": "vm", "address": "10.0.0.4", "user": "u", "key_file": str(key_file), "site": "plant"}
+    machine = {
+        "name": "edge-vm",
+        "address": "10.0.0.4",
+        "user": "u",
+        "key_file": str(key_file),
+        "site": "plant",
+    }
     known = {"conn_type": "http", "login": "principal", "password": "hunter2"}
     workspace = known | {"extra": EXTRA | {"compute_target": machine}}
     vm = {"conn_type": "ssh", "host": "vm", "login": "edge", "extra": {"private_key": key, "host_key": "k"}}
