@@ -83,7 +83,7 @@ def runs_page(report_url: str) -> str:
 
 
 def registered(info: SiteInfo, names: Sequence[str]) -> list[dict[str, Any]]:
-    """All versions of some models, as the model registry's own client sees them."""
+    """All versions of some models, as its own client sees them for a workspace, and its API for MLflow."""
     distinct = sorted(set(names))
     if info.azureml is not None and info.azureml["kind"] == azureml_workspace.CORE_KIND:
         return azureml_workspace.versions(info.azureml, distinct)

@@ -1,4 +1,4 @@
-"""The archive of checks that the contract's tests write to and look at: in memory, or on an MLflow server."""
+"""The archive of checks that the contract's tests write to and look at: in memory, or in a real registry."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edge_runner.gates import RELATIVE, Case
@@ -45,19 +45,19 @@ def slice_table(slices: Sequence[Mapping[str, Any]], gates: Gates) -> Table:
 def _group_verdict(group: Mapping[str, Any], metric: str, column: str, gates: Gates) -> str:
     """What is known of one group: its rows are coarse, and of the champion's groups the worst is told."""
     judged = [gate for gate in gates if (gate["metric"], gate.get("slice")) == (metric, column)]
-    verdicts = [found for gate in judged for found in _judged(group, gate)]
+    verdicts = [found for gate in judged if (found := _judged(group, gate)) is not None]
     return NOT_JUDGED if not verdicts else _word(all(verdicts))
 
 
-def _judged(group: Mapping[str, Any], gate: Mapping[str, Any]) -> Iterator[bool]:
+def _judged(group: Mapping[str, Any], gate: Mapping[str, Any]) -> bool | None:
+    """Whether a group passes a gate; None where that is not known."""
     if gate.get("group") == group["group"]:
-        yield gate["passed"]
-    elif group["rows"] < gate["min_rows"] or (gate.get("note") and gate["bound"] in RELATIVE):
-        return
-    elif gate["bound"] not in RELATIVE:
-        yield Case(group["value"], None).excess(gate["bound"], gate["limit"]) <= 0
-    elif gate["passed"]:
-        yield True
+        return bool(gate["passed"])
+    if group["rows"] < gate["min_rows"] or (gate.get("note") and gate["bound"] in RELATIVE):
+        return None
+    if gate["bound"] not in RELATIVE:
+        return Case(group["value"], None).excess(gate["bound"], gate["limit"]) <= 0
+    return True if gate["passed"] else None
 
 
 def drift_table(drift: Mapping[str, Any]) -> Table:

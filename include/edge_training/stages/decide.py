@@ -137,14 +137,24 @@ def overtaken(version: ModelVersion, champion: ModelVersion | None, request: Req
     )
 
 
-def require_current(version: ModelVersion, champion: ModelVersion | None, request: Request) -> None:
-    """Make sure that a decision still holds when it is carried out, maybe days later by a cleared task.
+def current(registry: ModelRegistry, name: str, number: str, request: Request) -> ModelVersion:
+    """The version that a run lets serve, if its decision still holds: a cleared task may carry it out days
+    later.
+
+    Args:
+        registry: Where the versions are.
+        name: The model's name.
+        number: The version's number.
+        request: The run.
 
     Raises:
-        BadRequest: It does not; nothing is changed.
+        ModelRegistryRefused: The registry no longer has the version, or it may not serve.
+        BadRequest: Another one was asked for later; nothing is changed.
     """
-    if reason := overtaken(version, champion, request):
+    version = deployable(registry, name, number)
+    if reason := overtaken(version, registry.champion(name), request):
         raise BadRequest(reason)
+    return version
 
 
 def by_hand(
@@ -170,8 +180,7 @@ def by_hand(
         raise BadRequest(
             f"version={wanted!r} is no version; use {PREVIOUS}, or a number{_such_as(versions)}."
         )
-    version = deployable(registry, name, str(int(wanted)))
-    require_current(version, champion, request)
+    version = current(registry, name, str(int(wanted)), request)
     return _decision(version, is_rollback=version.version in _before(versions, champion))
 
 

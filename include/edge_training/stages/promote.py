@@ -8,7 +8,7 @@ from datetime import datetime
 
 from edge_training.deployments import Change, Place, begun, ended, last_period, line
 from edge_training.ports.model_registry import ModelRegistry
-from edge_training.stages.decide import deployable, require_current
+from edge_training.stages.decide import current
 
 
 def promote(registry: ModelRegistry, model_name: str, place: Place, now: datetime, change: Change) -> None:
@@ -30,8 +30,7 @@ def promote(registry: ModelRegistry, model_name: str, place: Place, now: datetim
         ModelRegistryRefused: The registry no longer has the version, or it may not serve.
         BadRequest: Another one was asked for later; nothing is changed.
     """
-    version = deployable(registry, model_name, change.version)
-    require_current(version, registry.champion(model_name), change.request)
+    version = current(registry, model_name, change.version, change.request)
     versions = registry.search(model_name)
     goes_on = line(versions)[-1:] == [version.version]
     registry.set_tags(version, begun(version.tags, place, now, change, goes_on))

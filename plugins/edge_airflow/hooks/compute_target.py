@@ -105,9 +105,9 @@ def _require_right(conn_id: str, found: Mapping[str, Any]) -> None:
     """
     if not NAME.fullmatch(str(found["name"])):
         raise BadRequest(
-            f"{found['name']!r}, which {FIELD} of the connection {conn_id} has, is no name for a compute "
-            "target; use 3 to 24 letters, digits and hyphens, begin with a letter and do not end with a hyphen and a "
-            f"number {WHERE}."
+            f"The {FIELD} {found['name']!r} of the connection {conn_id} has no name that one can have; use 3 "
+            "to 24 letters, digits and hyphens, begin with a letter, do not end with a hyphen and a number "
+            f"{WHERE}."
         )
     if not str(found.get("port", SSH_PORT)).isdigit():
         raise BadRequest(

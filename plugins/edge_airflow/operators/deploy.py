@@ -142,11 +142,7 @@ class RollOutOperator(DocumentedOperator):
         decision = Decision(**self.decision)
         port = service_port(decision.model_name, self.host_port)
         registry = ModelRegistryHook(self.model_registry_conn_id).client()
-        decide.require_current(
-            decide.deployable(registry, decision.model_name, decision.model_version),
-            registry.champion(decision.model_name),
-            request_of(context),
-        )
+        decide.current(registry, decision.model_name, decision.model_version, request_of(context))
         return asyncio.run(self._roll_out(decision, port))
 
     async def _roll_out(self, decision: Decision, port: int) -> dict[str, Any]:

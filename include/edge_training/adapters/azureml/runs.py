@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 COMPUTE_TAG: Final = "compute_target"
 RUNNING, FINISHED, FAILED, KILLED = "RUNNING", "FINISHED", "FAILED", "KILLED"
 STATUSES: Final = {"Completed": FINISHED, "Failed": FAILED, "Canceled": KILLED}
-"""The words of `RunTracker` for the service's; every other state is on the way to one of these."""
+"""MLflow's words for the service's; every other state is on the way to one of these."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class KnownRun:
         run_id: Its id.
         experiment: Its experiment, which is called like the model.
         container: Where its artifacts are, `dataContainerId`.
-        status: How it stands, in the words of `RunTracker`.
+        status: How it stands, in MLflow's words.
         has_started: Whether that was ever said.
         tags: Its tags.
         properties: What was written once.

@@ -70,9 +70,8 @@ class AzureMlSession:
         except (AzureMLException, ClientException, RequestException, AzureError) as error:
             found = named(self.path, self._options.client_id, error)
             if isinstance(found, ModelRegistryRefused):
-                self._client = (
-                    None  # the next call logs in anew: the secret or the rights may be others by then
-                )
+                # The next call logs in anew: the secret or the rights may be others by then.
+                self._client = None
             raise found from error
 
     def _entered(self) -> AzureMlClient:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_training.adapters.azureml.address import WorkspaceAddress
+from edge_training.adapters.azureml.client import ORIGIN
 from edge_training.adapters.azureml.faults import is_status
 from edge_training.adapters.azureml.files import RunFiles as BlobsOfRun
 from edge_training.adapters.azureml.files import container_name
@@ -22,9 +23,6 @@ from edge_training.errors import ModelRegistryRefused
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
-
-ORIGIN = "ExperimentRun"
-"""The kind of artifacts that belong to a run."""
 
 
 class WorkspaceFiles(RunFiles):

@@ -58,8 +58,8 @@ def require_same_major(client: MlflowClient, url: str) -> None:
     from mlflow.utils.credentials import get_default_host_creds
     from mlflow.utils.rest_utils import http_request
 
-    answer = http_request(  # type: ignore[no-untyped-call]  # MLflow types neither of the two
-        get_default_host_creds(client.tracking_uri),  # type: ignore[no-untyped-call]
+    answer = http_request(  # type: ignore[no-untyped-call]  # MLflow does not type it
+        get_default_host_creds(client.tracking_uri),  # type: ignore[no-untyped-call]  # nor this one
         "/version",
         "GET",
     )

@@ -18,6 +18,7 @@ from edge_training.errors import ModelRegistryUnavailable
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Run
 
 LOGS_PATH: Final = "logs"
 DIGEST_TAG: Final = "log_sha256"
@@ -36,22 +37,14 @@ class MlflowLogArchive:
 
         def attach(client: MlflowClient) -> str:
             run = training_run(client, model_name, training_key, {})
-            tag = f"{DIGEST_TAG}/{log_file.name}"
-            run_files, kept_digest = self._session.dialect.files(client), run.data.tags.get(tag)
-            return _attach(client, run_files, run.info.run_id, log_file, digest, tag, kept_digest)
+            return _attach(client, self._session.dialect.files(client), run, log_file, digest)
 
         return self._session.call(attach)
 
 
-def _attach(
-    client: MlflowClient,
-    run_files: RunFiles,
-    run_id: str,
-    log_file: Path,
-    digest: str,
-    tag: str,
-    kept_digest: str | None,
-) -> str:
+def _attach(client: MlflowClient, run_files: RunFiles, run: Run, log_file: Path, digest: str) -> str:
+    run_id, tag = run.info.run_id, f"{DIGEST_TAG}/{log_file.name}"
+    kept_digest: str | None = run.data.tags.get(tag)
     if kept_digest is not None:
         size_bytes = log_file.stat().st_size
         kept_bytes = run_files.size_bytes(run_id, f"{LOGS_PATH}/{log_file.name}")

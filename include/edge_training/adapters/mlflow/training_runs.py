@@ -1,4 +1,4 @@
-"""The runs of trainings over MLflow's own client, for whoever may block; an event loop asks `mlflow_api`."""
+"""Runs of trainings over MLflow's own client, for whoever may block; an event loop asks `api.MlflowApi`."""
 
 from __future__ import annotations
 

@@ -101,5 +101,5 @@ def test_a_key_that_is_none_is_told(connection, key_file):
 
 @pytest.mark.parametrize("name", ["edge_site", "vm", "1-vm", "edge-vm-7", "e" * 25])
 def test_a_name_that_no_compute_target_can_have_is_refused(connection, name):
-    with pytest.raises(BadRequest, match="is no name for a compute target; use 3 to 24 letters"):
+    with pytest.raises(BadRequest, match="has no name that one can have; use 3 to 24 letters"):
         site_of(connection(name=name))

@@ -298,18 +298,16 @@ def test_an_old_run_that_is_cleared_may_bring_what_is_newer(tmp_path):
 @pytest.mark.parametrize("day", [3, 4])
 def test_a_decision_is_carried_out_unless_something_was_asked_for_later(models, day):
     """The third task of an old run is cleared by itself."""
-    version, champion = models.get("delay", "2"), models.champion("delay")
     if day == 4:
-        decide.require_current(version, champion, request(day))
+        assert decide.current(models, "delay", "2", request(day)) == models.get("delay", "2")
         return
     with pytest.raises(BadRequest, match="was asked for later than this run"):
-        decide.require_current(version, champion, request(2))
+        decide.current(models, "delay", "2", request(2))
 
 
 def test_a_decision_for_what_was_given_up_later_is_not_carried_out(models):
     """The roll-out of version 3 is cleared by itself, after somebody has gone back from it."""
     given_up(models, "3", "2", day=3)
-    version, champion = models.get("delay", "3"), models.champion("delay")
     with pytest.raises(EdgeError, match="was given up by ada"):
-        decide.require_current(version, champion, request(3))
-    decide.require_current(version, champion, request(4))
+        decide.current(models, "delay", "3", request(3))
+    assert decide.current(models, "delay", "3", request(4)) == models.get("delay", "3")

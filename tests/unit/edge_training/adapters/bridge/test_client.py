@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,8 @@ from edge_training.errors import (
     ProtocolMismatch,
     StepCrashed,
 )
+
+LOG_LIMIT_S = 10
 
 
 def replying(answer: str) -> str:
@@ -126,10 +129,13 @@ def test_an_interpreter_that_is_not_there_is_named_with_the_remedy():
 def test_what_the_other_process_prints_as_a_log_goes_to_ours(scripted, caplog):
     caplog.set_level(logging.INFO)
     bridge = scripted(
-        LOOP + "    print('loading', file=sys.stderr, flush=True)\n    time.sleep(0.2)\n"
+        LOOP + "    print('loading', file=sys.stderr, flush=True)\n"
         "    print(json.dumps({'version': 1, 'value': None}), flush=True)\n"
     )
     bridge.call("find")
+    deadline = time.monotonic() + LOG_LIMIT_S
+    while "loading" not in caplog.messages and time.monotonic() < deadline:
+        time.sleep(0.01)  # it comes by another pipe than the answer
     assert "loading" in caplog.messages
 
 
