@@ -10,7 +10,7 @@ from benchmarks import ours, peer
 from benchmarks.bench import Bench
 from edge_training import lifecycle
 from edge_training.adapters.docker.over_ssh import connect
-from edge_training.adapters.ssh import SshTarget
+from edge_training.adapters.ssh.target import SshTarget
 from edge_training.ports.edge_host import Limits
 
 AT_ONCE = 6

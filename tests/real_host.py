@@ -12,7 +12,7 @@ from typing import Any
 import docker
 
 from edge_training.adapters.docker.over_ssh import DockerOverSsh, connect
-from edge_training.adapters.ssh import SshTarget
+from edge_training.adapters.ssh.target import SshTarget
 from local_site.info import SiteInfo
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import asyncssh
 
-from edge_training.adapters.ssh import SshTarget
+from edge_training.adapters.ssh.target import SshTarget
 from local_site.packages import program
 from local_site.ssh_server import configuration
 

@@ -30,7 +30,6 @@ class Decision:
         model_name: The model.
         model_version: The version that is to serve.
         image: Its serving image by digest.
-        partition: What it was trained for.
         trained_by: The run that made it.
         is_rollback: Whether a version is given up for one that served before it.
         instead_of: The image that must serve now, as the version before it was asked for; empty when it does
@@ -40,7 +39,6 @@ class Decision:
     model_name: str
     model_version: str
     image: str
-    partition: str
     trained_by: str
     is_rollback: bool = False
     instead_of: str = ""
@@ -276,7 +274,6 @@ def _decision(version: ModelVersion, is_rollback: bool = False, instead_of: str 
         version.name,
         version.version,
         tags[IMAGE_TAG],
-        tags.get(PARTITION_TAG, ""),
         f"{tags.get('dag_id', '')}/{tags.get('run_id', '')}".strip("/"),
         is_rollback,
         instead_of,

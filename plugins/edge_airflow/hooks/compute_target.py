@@ -53,7 +53,7 @@ def compute_options(connection: Connection, airflows_key: str) -> dict[str, Any]
     found = _fields(connection)
     if not found:
         return {}
-    from edge_training.adapters.ssh_keys import fingerprint
+    from edge_training.adapters.ssh.keys import fingerprint
 
     private_key = text_of_file(connection, f"key_file of {FIELD}", found["key_file"])
     try:

@@ -17,7 +17,7 @@ from edge_training.ports.site_inventory import SiteInventory
 from edge_training.ports.task_states import TaskStates
 
 if TYPE_CHECKING:
-    from edge_training.adapters.ssh import SshTarget
+    from edge_training.adapters.ssh.target import SshTarget
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,8 @@ async def entered(site: str) -> AsyncIterator[Premises]:
         SiteRefused: The VM refuses us, or is not the one whose host key was pinned.
         BadRequest: The site's connection is missing, or a field of it is or cannot be right.
     """
-    from edge_training.adapters import vm_bookmarks
     from edge_training.adapters.docker import inventory as docker_inventory
-    from edge_training.adapters.docker import over_ssh
+    from edge_training.adapters.docker import over_ssh, vm_bookmarks
 
     # In a thread, where the same call works in a task and in a trigger.
     target = await sync_to_async(vm_of)(site)

@@ -26,7 +26,7 @@ from edge_training.sas import Grant
 from edge_training.site import Site
 
 if TYPE_CHECKING:
-    from edge_training.adapters.ssh import SshTarget
+    from edge_training.adapters.ssh.target import SshTarget
 
 DEFAULT_SSH_PORT = 22
 DEFAULT_DOCKER_SOCKET = "/var/run/docker.sock"
@@ -123,7 +123,7 @@ class SiteHook(ConnectionHook):
 
     async def abookmarks(self) -> AbstractAsyncContextManager[Bookmarks]:
         """Where watches leave their places on the site that `aconnect` has found."""
-        from edge_training.adapters import vm_bookmarks
+        from edge_training.adapters.docker import vm_bookmarks
 
         if self._target is None:
             raise RuntimeError("abookmarks was called before aconnect; report this as a fault of ours.")
@@ -146,7 +146,7 @@ def ssh_target(connection: Connection) -> SshTarget:
     Raises:
         BadRequest: A field that is needed is missing, or one cannot be right.
     """
-    from edge_training.adapters.ssh import DEFAULT_BOOT_ID_PATH, SshTarget
+    from edge_training.adapters.ssh.target import DEFAULT_BOOT_ID_PATH, SshTarget
 
     extra = extra_of(connection)
     key_file = extra.get("key_file")

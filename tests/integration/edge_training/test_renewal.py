@@ -18,7 +18,7 @@ from tests.standins.connect_proxy import connect_proxy
 from tests.unit.edge_runner.contracts.documents import column, contract
 
 from edge_training.adapters.docker.over_ssh import DockerOverSsh
-from edge_training.adapters.storage_network import forwarder_name
+from edge_training.adapters.docker.storage_network import forwarder_name
 from edge_training.jobs import EdgeJob
 from edge_training.lifecycle import ensure_started
 from edge_training.outcomes import collect

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from edge_training.adapters.azureml.faults import is_status
 from edge_training.adapters.azureml.session import AzureMlSession
-from edge_training.adapters.ssh_keys import fingerprint
+from edge_training.adapters.ssh.keys import fingerprint
 from edge_training.errors import EdgeError, ModelRegistryRefused, ModelRegistryUnavailable
 
 if TYPE_CHECKING:

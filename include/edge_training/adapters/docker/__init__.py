@@ -1,1 +1,1 @@
-"""Docker's engine on the site's VM, through its SSH connection."""
+"""Docker's engine on a site's VM over one shared SSH connection, and what the site is."""

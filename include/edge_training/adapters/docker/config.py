@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from edge_runner.protocol import CODE_DIR, WORK_NAME
-from edge_training.adapters.ssh import LOOPBACK
+from edge_training.adapters.ssh.target import LOOPBACK
 from edge_training.identity import CACHE_VOLUME, labels
 from edge_training.ports.edge_host import (
     JOB_USER_ID,

@@ -12,7 +12,7 @@ import aiodocker
 import aiohttp
 import asyncssh
 
-from edge_training.adapters.ssh import SshTarget, told
+from edge_training.adapters.ssh.target import SshTarget, told
 from edge_training.errors import (
     BadRequest,
     DiskFull,

@@ -23,8 +23,8 @@ from aiodocker.volumes import DockerVolume
 
 from edge_training.adapters.docker.config import moment, status_of
 from edge_training.adapters.docker.faults import translated
-from edge_training.adapters.shared_site import joined
-from edge_training.adapters.ssh import SshTarget
+from edge_training.adapters.docker.shared_site import joined
+from edge_training.adapters.ssh.target import SshTarget
 from edge_training.identity import LABEL_PREFIX
 from edge_training.leases import HOLDER_LABEL, LEASE_ROLE
 from edge_training.ports.site_inventory import SiteContainer, SiteImage, SiteVolume

@@ -19,14 +19,14 @@ import aiohttp
 
 from edge_runner.frames import RECEIVED
 from edge_runner.protocol import CODE_DIR
-from edge_training.adapters import site_facts
 from edge_training.adapters.docker import config as docker_config
 from edge_training.adapters.docker import faults as docker_faults
+from edge_training.adapters.docker import site_facts
 from edge_training.adapters.docker.faults import ignored, translated
-from edge_training.adapters.shared_site import joined
-from edge_training.adapters.site_link import CALL_LIMITS, SiteLink
-from edge_training.adapters.ssh import LOOPBACK, SshTarget, forwarded_port
-from edge_training.adapters.storage_network import NETWORK, storage_hosts
+from edge_training.adapters.docker.shared_site import joined
+from edge_training.adapters.docker.site_link import CALL_LIMITS, SiteLink
+from edge_training.adapters.docker.storage_network import NETWORK, storage_hosts
+from edge_training.adapters.ssh.target import LOOPBACK, SshTarget, forwarded_port
 from edge_training.errors import JobInterrupted, SecretsNeeded
 from edge_training.ports.edge_host import (
     ContainerSpec,

@@ -13,8 +13,8 @@ from tests.real_host import Engine, real_host, target
 
 from edge_training import places
 from edge_training.adapters.docker import inventory as docker_inventory
-from edge_training.adapters.shared_site import joined
-from edge_training.adapters.vm_bookmarks import VmBookmarks
+from edge_training.adapters.docker.shared_site import joined
+from edge_training.adapters.docker.vm_bookmarks import VmBookmarks
 from edge_training.identity import set_aside_name
 from edge_training.lifecycle import ensure_started
 from edge_training.ports.site_inventory import SiteContainer, SiteImage, SiteInventory, SiteVolume

@@ -115,7 +115,7 @@ def test_a_port_that_is_not_set_is_asked_for(port):
 
 
 def test_a_roll_out_without_a_port_ends_before_it_connects():
-    decision = asdict(Decision("delay", "1", "i", "2013-02-01", "train_delay/night-1"))
+    decision = asdict(Decision("delay", "1", "i", "train_delay/night-1"))
     task = deploy.RollOutOperator(task_id="step", decision=decision, host_port="abc")
     with pytest.raises(AirflowFailException, match="BadRequest: The service of delay cannot be published"):
         task.execute({})

@@ -19,7 +19,7 @@ import requests
 from tests.real_host import target
 
 from edge_training.adapters.docker.faults import translated
-from edge_training.adapters.site_link import open_link
+from edge_training.adapters.docker.site_link import open_link
 from edge_training.errors import SiteNotReady
 from local_site.packages import program
 

@@ -11,7 +11,7 @@ import asyncssh
 import pytest
 
 from edge_training.adapters.docker.faults import LONGEST_REASON, pull_failure, translated
-from edge_training.adapters.ssh import SshTarget
+from edge_training.adapters.ssh.target import SshTarget
 from edge_training.errors import (
     DiskFull,
     EdgeError,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.real_host import target
 
-from edge_training.adapters.site_link import SiteLink, open_link
+from edge_training.adapters.docker.site_link import SiteLink, open_link
 from edge_training.errors import SiteUnreachable
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")

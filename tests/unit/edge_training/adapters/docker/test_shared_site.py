@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from edge_training.adapters.shared_site import FAILURE_COUNTS_S, Door
+from edge_training.adapters.docker.shared_site import FAILURE_COUNTS_S, Door
 from edge_training.errors import SiteRefused, SiteUnreachable
 
 COMERS = 200

@@ -14,7 +14,7 @@ from docker.models.networks import Network
 from tests.jobs import OWNER, Said
 from tests.real_host import Engine, real_host
 
-from edge_training.adapters.storage_network import NETWORK, forwarder_name
+from edge_training.adapters.docker.storage_network import NETWORK, forwarder_name
 from edge_training.identity import labels
 from edge_training.jobs import EdgeJob
 from edge_training.lifecycle import ensure_started

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from edge_training.adapters.ssh_keys import fingerprint
+from edge_training.adapters.ssh.keys import fingerprint
 from edge_training.errors import BadRequest
 
 

@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator
 import pytest
 from tests.real_host import target
 
-from edge_training.adapters.site_link import SiteLink, open_link
-from edge_training.adapters.vm_bookmarks import DIRECTORY, VmBookmarks
+from edge_training.adapters.docker.site_link import SiteLink, open_link
+from edge_training.adapters.docker.vm_bookmarks import DIRECTORY, VmBookmarks
 from edge_training.errors import SiteRefused
 
 

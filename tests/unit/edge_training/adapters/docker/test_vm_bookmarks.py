@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from edge_training.adapters.vm_bookmarks import VmBookmarks
+from edge_training.adapters.docker.vm_bookmarks import VmBookmarks
 from edge_training.errors import SiteRefused, SiteUnreachable
 
 LIMIT_S = 0.05

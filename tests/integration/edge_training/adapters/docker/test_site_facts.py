@@ -15,8 +15,8 @@ from tests.real_host import engine, real_host, target
 from tests.standins.vm import Vm, answering, docker_that_says, running_vm
 
 from edge_training.adapters.docker.over_ssh import connect
-from edge_training.adapters.site_facts import gpu_ids
-from edge_training.adapters.site_link import SiteLink, open_link
+from edge_training.adapters.docker.site_facts import gpu_ids
+from edge_training.adapters.docker.site_link import SiteLink, open_link
 from edge_training.errors import SiteRefused
 from edge_training.ports.edge_host import Limits
 from edge_training.ports.site_facts import SiteFacts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge_training.adapters.site_link import agreed_version
+from edge_training.adapters.docker.site_link import agreed_version
 
 
 @pytest.mark.parametrize(

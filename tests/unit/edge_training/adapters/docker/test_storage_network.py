@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from edge_training.adapters.storage_network import forwarder_config, forwarder_name, upstream
+from edge_training.adapters.docker.storage_network import forwarder_config, forwarder_name, upstream
 from edge_training.ports.edge_host import BlobForward
 
 FORWARD = BlobForward("store.blob.local.test", 443, "10.0.0.4", "runtime@sha256:1")

@@ -11,7 +11,7 @@ from typing import Any
 import aiodocker
 
 from edge_training.adapters.docker.config import moment
-from edge_training.adapters.vm_files import VmFiles
+from edge_training.adapters.ssh.vm_files import VmFiles
 from edge_training.ports.site_facts import SiteFacts
 
 GPU_DIR = "/proc/driver/nvidia/gpus"

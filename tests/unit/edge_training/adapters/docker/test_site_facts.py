@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from edge_training.adapters.site_facts import skew_s
+from edge_training.adapters.docker.site_facts import skew_s
 
 NOON = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 

@@ -10,7 +10,7 @@ from typing import Literal
 
 import asyncssh
 
-from edge_training.adapters.ssh import SshTarget, told
+from edge_training.adapters.ssh.target import SshTarget, told
 from edge_training.errors import SiteRefused, SiteUnreachable
 
 SMALL_FILE_BYTES = 4096

@@ -9,11 +9,11 @@ import aiodocker
 import aiohttp
 import asyncssh
 
-from edge_training.adapters import ssh
 from edge_training.adapters.docker.faults import not_docker, translated, unreachable
-from edge_training.adapters.ssh import DEFAULT_PATIENCE, Patience, SshTarget
-from edge_training.adapters.ssh_connector import NoChannel, SshConnector
-from edge_training.adapters.vm_files import VmFiles
+from edge_training.adapters.ssh import target as ssh
+from edge_training.adapters.ssh.connector import NoChannel, SshConnector
+from edge_training.adapters.ssh.target import DEFAULT_PATIENCE, Patience, SshTarget
+from edge_training.adapters.ssh.vm_files import VmFiles
 from edge_training.errors import EdgeError, SiteRefused, SiteUnreachable
 
 OUR_API = (1, 41)

@@ -14,7 +14,7 @@ from tests.real_host import real_host, target
 from tests.standins.vm import Answer, Vm, answering, docker_that_says, http, running_vm
 
 from edge_training.adapters.docker.over_ssh import connect
-from edge_training.adapters.ssh import SshTarget
+from edge_training.adapters.ssh.target import SshTarget
 from edge_training.errors import EdgeError, SiteFailing, SiteRefused, SiteUnreachable
 
 PAGE = b"<html><body>502 Bad Gateway</body></html>"

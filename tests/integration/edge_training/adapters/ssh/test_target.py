@@ -9,7 +9,7 @@ import asyncssh
 import pytest
 from tests.real_host import target
 
-from edge_training.adapters.ssh import SshTarget, connect
+from edge_training.adapters.ssh.target import SshTarget, connect
 from edge_training.errors import SiteRefused, SiteUnreachable
 
 

@@ -14,8 +14,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from edge_training.adapters.site_link import SiteLink, open_link
-from edge_training.adapters.ssh import SshTarget
+from edge_training.adapters.docker.site_link import SiteLink, open_link
+from edge_training.adapters.ssh.target import SshTarget
 from edge_training.errors import EdgeError
 
 FAILURE_COUNTS_S = 1.0

@@ -11,9 +11,9 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-from edge_training.adapters.shared_site import joined
-from edge_training.adapters.ssh import SshTarget
-from edge_training.adapters.vm_files import VmFiles
+from edge_training.adapters.docker.shared_site import joined
+from edge_training.adapters.ssh.target import SshTarget
+from edge_training.adapters.ssh.vm_files import VmFiles
 from edge_training.errors import SiteRefused
 
 T = TypeVar("T")

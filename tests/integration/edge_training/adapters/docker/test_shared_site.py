@@ -14,10 +14,10 @@ import pytest
 from tests.real_host import Door, engine, real_host, target
 from tests.standins.vm import running_vm
 
-from edge_training.adapters import shared_site
+from edge_training.adapters.docker import shared_site
 from edge_training.adapters.docker.over_ssh import DockerOverSsh, connect
-from edge_training.adapters.site_link import open_link
-from edge_training.adapters.ssh import Patience
+from edge_training.adapters.docker.site_link import open_link
+from edge_training.adapters.ssh.target import Patience
 from edge_training.errors import SiteUnreachable
 
 JOBS = 200
