@@ -210,4 +210,8 @@ class PromoteChampionOperator(DocumentedOperator):
         registry = ModelRegistryHook(self.model_registry_conn_id).client()
         decision, place = Decision(**self.service["decision"]), Place(**self.service["place"])
         change = decision.change(request_of(context))
-        promote(registry, decision.model_name, place, datetime.now(UTC), change)
+        promote(registry, decision.model_name, place, self.now(), change)
+
+    def now(self) -> datetime:
+        """The time at which the version begins to serve."""
+        return datetime.now(UTC)

@@ -120,7 +120,7 @@ def world(tmp_path, monkeypatch) -> World:
     monkeypatch.setenv("AIRFLOW_CONN_EDGE_REGISTRY", json.dumps(registry))
     monkeypatch.setattr(ModelRegistryHook, "client", lambda _: found.models)
     monkeypatch.setattr(SiteHook, "connect", lambda _: nullcontext(found.host))
-    monkeypatch.setattr(deploy, "datetime", SimpleNamespace(now=lambda _: found.now))
+    monkeypatch.setattr(PromoteChampionOperator, "now", lambda _: found.now)
     return found
 
 

@@ -46,6 +46,10 @@ def trained(store: Path, count: int) -> InMemoryModelRegistry:
     return models
 
 
+PROMOTION_CALLS = range(8)
+"""How many calls to the registry a worker that promotes makes before it dies; the last one does not die."""
+
+
 def serve(
     models: InMemoryModelRegistry, version: str, by: Request, at: datetime, is_rollback: bool = False
 ) -> None:

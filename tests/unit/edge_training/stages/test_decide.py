@@ -11,6 +11,7 @@ from tests.unit.edge_training.stages.served import (
     MORNING,
     NIGHT,
     PLACE,
+    PROMOTION_CALLS,
     given_up,
     image,
     moment,
@@ -217,7 +218,7 @@ def test_a_run_that_has_gone_back_goes_no_further_when_it_is_cleared(models):
     assert (again.model_version, again.is_rollback) == ("2", True)
 
 
-@pytest.mark.parametrize("calls", range(8))
+@pytest.mark.parametrize("calls", PROMOTION_CALLS)
 def test_a_run_that_died_while_it_went_back_ends_it_when_all_of_it_is_cleared(models, calls):
     decision, by = by_hand(models, "previous"), request(3, NOON, "ada")
     with suppress(Crash):

@@ -11,6 +11,7 @@ from tests.unit.edge_training.stages.served import (
     MORNING,
     NIGHT,
     PLACE,
+    PROMOTION_CALLS,
     given_up,
     image,
     moment,
@@ -23,9 +24,6 @@ from tests.unit.edge_training.stages.served import (
 from edge_training.deployments import Change, Period, last_period, line, periods
 from edge_training.errors import BadRequest, ModelRegistryRefused
 from edge_training.ports.model_registry import ModelVersion
-
-CALLS = range(8)
-"""At least as many as a promotion makes."""
 
 
 @pytest.fixture
@@ -61,7 +59,12 @@ def test_both_versions_say_that_it_was_a_roll_back_by_whom_and_in_which_run(mode
     assert back.by_whom == "ada in deploy_delay/run-2-8"
 
 
-@pytest.mark.parametrize("calls", CALLS)
+def test_no_promotion_makes_more_calls_than_the_tests_die_at(models):
+    serve(Crashing(models, PROMOTION_CALLS[-1]), "1", request(3), moment(3, NIGHT))
+    assert models.champion("delay").version == "1"
+
+
+@pytest.mark.parametrize("calls", PROMOTION_CALLS)
 @pytest.mark.parametrize(("version", "is_rollback"), [("3", False), ("1", True)])
 def test_a_crash_between_any_two_calls_is_mended_by_the_next_try(models, calls, version, is_rollback):
     by = request(3)
@@ -77,7 +80,7 @@ def test_a_crash_between_any_two_calls_is_mended_by_the_next_try(models, calls, 
     assert history(models, "2")[-1].ended == history(models, version)[-1].began
 
 
-@pytest.mark.parametrize("calls", CALLS)
+@pytest.mark.parametrize("calls", PROMOTION_CALLS)
 def test_whatever_a_crash_has_left_the_next_change_leaves_one_version_serving(models, calls):
     with suppress(Crash):
         serve(Crashing(models, calls), "3", request(3), moment(3, NIGHT))
