@@ -6,8 +6,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from tests.keys import new_key
 from tests.standins.azureml.bridging import options
 from tests.standins.azureml.interpreter import azureml_python
 from tests.standins.azureml.reading import SeenWorkspace
@@ -32,10 +31,6 @@ def standin(tmp_path_factory) -> Iterator[AzureMl]:
 @pytest.fixture
 def connect(standin, site_settings, monkeypatch, tmp_path):
     """Define the connection to the workspace, and that of the site whose VM is its compute target."""
-
-    def new_key() -> str:
-        made = Ed25519PrivateKey.generate()
-        return made.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
 
     key_file = tmp_path / "key"
     key_file.write_text(new_key())

@@ -6,16 +6,10 @@ import json
 
 import pytest
 from airflow.sdk import Connection
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from tests.keys import new_key
 
 from edge_airflow.hooks.compute_target import compute_options, site_of
 from edge_training.errors import BadRequest
-
-
-def new_key(written: PrivateFormat = PrivateFormat.OpenSSH) -> str:
-    return Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, written, NoEncryption()).decode()
-
 
 AIRFLOWS = new_key()
 

@@ -7,8 +7,7 @@ import sys
 
 import pytest
 from airflow.sdk import Connection
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from tests.keys import new_key
 from tests.standins.certificates import certificates
 
 from edge_airflow.hooks.model_registries import found_registry
@@ -137,9 +136,7 @@ def test_no_secret_shows_where_a_registry_is_printed(kind):
 
 async def test_the_compute_targets_key_is_held_against_that_of_its_site(monkeypatch, tmp_path):
     """From a worker and from a trigger: the site's connection is looked up for it."""
-    made = Ed25519PrivateKey.generate()
-    key = made.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
-    key_file = tmp_path / "key"
+    key, key_file = new_key(), tmp_path / "key"
     key_file.write_text(key)
     machine = {
         "name": "edge-vm",

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from tests.keys import new_key
 from tests.standins.azureml import faults
 from tests.standins.azureml.faults import Cut, Fault
 from tests.standins.azureml.interpreter import ProgramFailed
@@ -12,12 +11,6 @@ from tests.standins.azureml.interpreter import ProgramFailed
 ATTACH = ("PUT", "/computes/edge-vm")
 DETACH = ("DELETE", "/computes/edge-vm")
 OPERATION = ("GET", "/computeOperationsStatus/")
-
-
-def new_key() -> str:
-    """A private key as ssh-keygen writes it."""
-    made = Ed25519PrivateKey.generate()
-    return made.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
 
 
 KEY = new_key()
