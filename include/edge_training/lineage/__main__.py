@@ -91,7 +91,11 @@ def _registry(url: str | None, connection: str) -> Iterator[ModelRegistry]:
             "with --registry."
         )
     bridge = Bridge(
-        Path(sys.executable), {"kind": "connection", "conn_id": connection}, CONNECTION_SERVER, os.environ
+        Path(sys.executable),
+        {"kind": "connection", "conn_id": connection},
+        CONNECTION_SERVER,
+        os.environ,
+        "requirements.txt",
     )
     try:
         yield BridgedRegistry(bridge)

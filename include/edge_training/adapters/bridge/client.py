@@ -46,6 +46,7 @@ class Bridge:
         registry: Mapping[str, Any],
         module: str = SERVER_MODULE,
         environment: Mapping[str, str] | None = None,
+        lock_file: str = "requirements-azureml.txt",
     ) -> None:
         """Prepare; nothing is started yet.
 
@@ -54,10 +55,12 @@ class Bridge:
             registry: What is opened there: `kind`, and what `server.OPENERS` asks for; may hold secrets.
             module: What serves there.
             environment: All that it sees; None for little of ours.
+            lock_file: What the interpreter's environment is made from, for people.
         """
         self._python = python
         self._registry = registry
         self._module = module
+        self._lock_file = lock_file
         self._environment = environment if environment is not None else little_of_ours()
         self._lock = Lock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="bridge")
@@ -110,7 +113,7 @@ class Bridge:
         except OSError as error:
             raise ModelRegistryRefused(
                 f"The interpreter {self._python} cannot be started ({error.strerror}); make the environment "
-                "of requirements-azureml.txt, and name its python in the connection's extra `python`."
+                f"of {self._lock_file}, and name its python in the connection's extra `python`."
             ) from error
         # Whatever follows the process must not hold the bridge, or one that is forgotten would stay.
         told = ((process.stdout, self._answers.put), (process.stderr, partial(_say, self._last_lines)))
@@ -154,7 +157,7 @@ class Bridge:
         said = " ".join(" ".join(self._last_lines).split())[-500:]
         return ModelRegistryUnavailable(
             f"The model registry's client in {self._python} ended in `{name}` with {code} ({said}); it is "
-            "tried again. If it goes on, make that environment anew from requirements-azureml.txt."
+            "tried again. If it goes on, make that environment anew from {self._lock_file}."
         )
 
     def _end(self) -> int | None:
