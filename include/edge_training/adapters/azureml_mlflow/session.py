@@ -35,7 +35,9 @@ WORKSPACES_VERSION: Final = "2022-05-01"
 OWN_TAGS: Final = 10
 """Of a run: training key, bundle, state and two logs; and what MLflow's client and the workspace add."""
 PARAMS: Final = 200
-"""Of a run; one is its ballot. The limit is told in github.com/Azure/azure-sdk-for-python/issues/35685."""
+"""Of a run. The limit is told in github.com/Azure/azure-sdk-for-python/issues/35685."""
+OWN_PARAMS: Final = 2
+"""Of a run: its ballot, and whose bundle lies at its root."""
 CHAMPION_TAG: Final = CHAMPION_ALIAS
 """Of the model's experiment: the number of its champion; azureml-core's adapter writes the same one."""
 
@@ -175,7 +177,7 @@ class AzureMlDialect(MlflowDialect):
         """See `MlflowDialect.require_writable`; the workspace has no version of MLflow's own."""
         mlflow_limits.require_writable(registration)
         azureml_limits.require_writable(registration, OWN_TAGS)
-        azureml_limits.require_number("parameters", registration.params, PARAMS - 1)
+        azureml_limits.require_number("parameters", registration.params, PARAMS - OWN_PARAMS)
 
     def run_tags(self, tags: Mapping[str, str]) -> Mapping[str, str]:
         """See `MlflowDialect.run_tags`: what is too long for a run is cut there, the version has it whole."""

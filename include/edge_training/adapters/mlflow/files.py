@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,10 @@ class RunFiles:
     def write(self, run: Run, contents: Iterable[Content]) -> None:
         """Send files as they are read, in the place of those of their paths, and hold their sizes there
         against ours.
+
+        Args:
+            run: The run.
+            contents: The files, with their paths in it.
 
         Raises:
             ModelRegistryUnavailable: The server has another number of bytes of one.
@@ -100,3 +105,19 @@ class RunFiles:
                 yield from self._sizes(run_id, entry.path)
             else:
                 yield entry.path, entry.file_size
+
+
+def bundle_root(claimed: str, digest: str) -> str:
+    """Where a bundle lies in its run: at the root, or apart when another one came first.
+
+    Args:
+        claimed: Digest of the bundle that has claimed the run's root.
+        digest: Digest of the bundle.
+    """
+    return "" if claimed == digest else f"bundles/{digest}/"
+
+
+def beneath(root: str, contents: Iterable[Content]) -> Iterator[Content]:
+    """Files as they lie beneath a root, which is empty or ends with a slash."""
+    for content in contents:
+        yield replace(content, path=root + content.path)

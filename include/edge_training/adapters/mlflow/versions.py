@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge_training.adapters.mlflow.refusals import unless_absent
 from edge_training.adapters.mlflow.runs import quoted
+from edge_training.adapters.mlflow.seal import unsealed
 from edge_training.ports.model_registry import ModelVersion
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def converted(found: MlflowVersion) -> ModelVersion:
     return ModelVersion(
         found.name,
         str(found.version),
-        dict(found.tags),
+        unsealed(found.tags),
         str(found.run_id),
         str(found.source),
         str(found.description or ""),

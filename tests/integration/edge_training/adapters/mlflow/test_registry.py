@@ -98,7 +98,8 @@ def test_what_the_script_logged_itself_is_in_the_run_and_never_passes_for_ours(s
         f"{site.mlflow_url}/api/2.0/mlflow/runs/get", params={"run_id": version.run_id}, trust_env=False
     ).json()["run"]["data"]
     params = {found["key"]: found["value"] for found in run["params"]}
-    assert params == {"elected_run": version.run_id, "alpha": "0.25", "window_days": "14"}
+    own = {"elected_run": version.run_id, "bundle_digest": registration.bundle.stem}
+    assert params == {**own, "alpha": "0.25", "window_days": "14"}
     tags = {found["key"]: found["value"] for found in run["tags"]}
     assert tags.items() >= {"team": "blue", "state": "registered", "training_key": KEY}.items()
     assert "team" not in version.tags
