@@ -26,6 +26,7 @@ from edge_training.adapters.azureml.runs import (
     move_to,
     write_points,
 )
+from edge_training.adapters.mlflow.files import bundle_root
 from edge_training.adapters.mlflow.runs import of_training
 from edge_training.errors import ModelRegistryUnavailable
 from edge_training.ports.model_registry import (
@@ -70,25 +71,16 @@ class Registering:
     def run(self) -> ModelVersion:
         """Find, complete or make the version, or give a finished one another state."""
         wanted = self._registration
-        version, made = self._elect(), None
+        version = self._elect()
         if version is None:
             run = self._claimed(self._ensure_run())
-            made = self._create_version(run, self._fill(run))
+            self._create_version(run, self._fill(run))
             version = self._elect()
         if version is None:
             raise ModelRegistryUnavailable(f"A version of {wanted.name} vanished; it is made again.")
         if tags_of(version).get(STATE_TAG) == wanted.state:
             return model_version(version)
-        if made is None or version.id != made.id:
-            self._take_back_state(version)
-            run = self._ensure_run()
-            self._attach(run)
-            self._tag(run, version.properties[BUNDLE_DIGEST_TAG])
-        tags = self._tags(version.properties[BUNDLE_DIGEST_TAG])
-        finished = write_tags(
-            self._client, wanted.name, str(version.version), {**tags, STATE_TAG: wanted.state}
-        )
-        return model_version(finished)
+        return model_version(self._finish(version))
 
     def _elect(self) -> Model | None:
         """The one version that stays; others are left by writers that raced and are deleted."""
@@ -96,6 +88,25 @@ class Registering:
         for loser in found[1:]:
             self._client.delete_version(loser)
         return found[0] if found else None
+
+    def _finish(self, version: Model) -> Model:
+        """Write the small files, and all tags and the state in one request; meanwhile the version is
+        unfinished.
+
+        Where another writer has finished it while our files were on the way, ours lie over those of that one:
+        so it is taken back, and gets our tags as well.
+        """
+        self._take_back_state(version)
+        digest, run = version.properties[BUNDLE_DIGEST_TAG], self._ensure_run()
+        self._attach(run)
+        self._tag(run, digest)
+        name, number = self._registration.name, str(version.version)
+        now = self._client.version(name, number)
+        if now is not None and STATE_TAG in tags_of(now):
+            return self._finish(now)
+        return write_tags(
+            self._client, name, number, {**self._tags(digest), STATE_TAG: self._registration.state}
+        )
 
     def _take_back_state(self, version: Model) -> None:
         """Make a version unfinished while its files change."""
@@ -110,23 +121,18 @@ class Registering:
         return ensure_run(self._client, wanted.name, identity, tags, self._compute_target)
 
     def _fill(self, run: KnownRun) -> str:
-        """Write metrics, parameters and files into the run, unless that was done to the end before.
+        """Write metrics, parameters and bundle into the run, unless that was done to the end before.
 
         Returns:
             The digest of the bundle that the version is to be made of: the one that the run holds.
         """
         if run.is_complete:
-            digest = run.tags[BUNDLE_DIGEST_TAG]
-            if run.tags[STATE_TAG] == self._registration.state:
-                return digest
-        else:
-            digest = self._digest
-            self._log_numbers(run)
-            self._upload(run)
-            move_to(self._client, run, FINISHED)
-        self._attach(run)
-        self._tag(run, digest)
-        return digest
+            return run.tags[BUNDLE_DIGEST_TAG]
+        self._log_numbers(run)
+        self._upload(run)
+        move_to(self._client, run, FINISHED)
+        self._tag(run, self._digest)
+        return self._digest
 
     def _log_numbers(self, run: KnownRun) -> None:
         """Write parameters, and the points of metrics that were not forwarded while it trained."""
@@ -153,7 +159,7 @@ class Registering:
             ExportRefused: The bundle's bytes are not those that it is named by.
         """
         files = RunFiles(self._client, run.container)
-        root = files_root(run.properties, self._digest)
+        root = bundle_root(run.properties[BUNDLE_DIGEST_TAG], self._digest)
         for content in bundles.read_listed(self._registration.bundle):
             files.write(root + content.path, content.stream, content.size_bytes)
 
@@ -183,13 +189,13 @@ class Registering:
         tags = {**self._registration.run_tags, **self._tags(digest), **state}
         self._client.write_run(run.experiment, run.run_id, tags=cut(tags))
 
-    def _create_version(self, run: KnownRun, digest: str) -> Model:
-        root = files_root(run.properties, digest)
+    def _create_version(self, run: KnownRun, digest: str) -> None:
+        root = bundle_root(run.properties[BUNDLE_DIGEST_TAG], digest)
         asset = self._client.create_asset(
             self._registration.name, f"{ORIGIN}/{run.container}/{root}{MODEL_NAME}"
         )
         framework, framework_version = framework_of(self._registration.bundle)
-        return self._client.create_version(
+        self._client.create_version(
             name=self._registration.name,
             url=f"aml://asset/{asset}",
             kv_tags=self._tags(digest),
@@ -218,11 +224,6 @@ def versions_of(client: AzureMlClient, name: str, training_key: str) -> list[Mod
     """The versions of a training, the one that stays first: a finished one, else the oldest."""
     found = list(client.versions(name, properties={TRAINING_KEY_TAG: training_key}))
     return sorted(found, key=lambda version: (STATE_TAG not in tags_of(version), int(version.version)))
-
-
-def files_root(run_properties: Mapping[str, str], digest: str) -> str:
-    """Where a bundle lies in its run: at the root, or apart when another one came first."""
-    return "" if run_properties.get(BUNDLE_DIGEST_TAG) == digest else f"bundles/{digest}/"
 
 
 def write_tags(client: AzureMlClient, name: str, number: str, tags: Mapping[str, str]) -> Model:

@@ -25,13 +25,13 @@ from edge_training.adapters.azureml.files import RunFiles, container_of
 from edge_training.adapters.azureml.limits import require_writable
 from edge_training.adapters.azureml.registering import (
     Registering,
-    files_root,
     model_version,
     tags_of,
     versions_of,
     write_tags,
 )
 from edge_training.adapters.azureml.session import AzureMlSession
+from edge_training.adapters.mlflow.files import bundle_root
 from edge_training.errors import ExportRefused, ModelRegistryRefused
 from edge_training.ports.model_registry import (
     BUNDLE_DIGEST_TAG,
@@ -146,7 +146,8 @@ def _download(client: AzureMlClient, version: ModelVersion, directory: Path, sto
     digest = (found.properties or {}).get(BUNDLE_DIGEST_TAG) if found is not None else None
     if digest is None or run is None:
         raise _changed(version)
-    run_files, root = RunFiles(client, container_of(run)), files_root(run.properties or {}, digest)
+    run_files = RunFiles(client, container_of(run))
+    root = bundle_root((run.properties or {}).get(BUNDLE_DIGEST_TAG, ""), digest)
     files = _listing(version, run_files.read(root + LISTING_PATH), digest)
     if not bundles.is_intact(bundles.bundle_path(store, digest), files):
         for file in files:
