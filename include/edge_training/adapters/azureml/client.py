@@ -221,3 +221,15 @@ def _unless_absent(call: Callable[..., Any], *arguments: Any) -> Any | None:
         if not is_status(error, 404):
             raise
     return None
+
+
+def unless_written(write: Callable[..., Any], *arguments: Any, **options: Any) -> Any | None:
+    """What a call gives, or None when what it writes once has another value already."""
+    from msrest.exceptions import HttpOperationError
+
+    try:
+        return write(*arguments, **options)
+    except HttpOperationError as error:
+        if not is_status(error, 400, 409):
+            raise
+    return None

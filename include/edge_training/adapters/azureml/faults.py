@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from edge_training.adapters.mlflow.session import causes
+from edge_training.adapters.causes import causes
 from edge_training.adapters.patience import RETRY_AFTER
 from edge_training.errors import EdgeError, ModelRegistryRefused, ModelRegistryUnavailable
 

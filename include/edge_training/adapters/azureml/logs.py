@@ -14,8 +14,7 @@ from edge_training.adapters.azureml.computes import SiteCompute
 from edge_training.adapters.azureml.files import RunFiles
 from edge_training.adapters.azureml.runs import KnownRun, ensure_run
 from edge_training.adapters.azureml.session import AzureMlSession
-from edge_training.adapters.mlflow.logs import DIGEST_TAG, LOGS_PATH, digest_of_file
-from edge_training.adapters.mlflow.runs import of_training
+from edge_training.adapters.run_layout import LOG_DIGEST_TAG, LOGS_PATH, digest_of_file, of_training
 from edge_training.errors import ModelRegistryUnavailable
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ class AzureMlLogArchive:
 
 def _attach(client: AzureMlClient, run: KnownRun, log_file: Path, digest: str) -> str:
     files, path = RunFiles(client, run.container), f"{LOGS_PATH}/{log_file.name}"
-    tag = f"{DIGEST_TAG}/{log_file.name}"
+    tag = f"{LOG_DIGEST_TAG}/{log_file.name}"
     size_bytes = log_file.stat().st_size
     if tag in run.tags:
         kept_bytes = files.size_bytes(path)

@@ -5,16 +5,15 @@ left.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from edge_runner.frames import Point
 from edge_runner.listing import MODEL_NAME
 from edge_runner.protocol import canonical_json
 from edge_training import bundle as bundles
-from edge_training.adapters.azureml.client import ORIGIN, AzureMlClient
-from edge_training.adapters.azureml.faults import is_status
+from edge_training.adapters.azureml.client import ORIGIN, AzureMlClient, unless_written
 from edge_training.adapters.azureml.files import RunFiles
 from edge_training.adapters.azureml.framework import framework_of
 from edge_training.adapters.azureml.limits import ENTRIES, PARAM_PREFIX, cut
@@ -26,8 +25,8 @@ from edge_training.adapters.azureml.runs import (
     move_to,
     write_points,
 )
-from edge_training.adapters.mlflow.files import bundle_root
-from edge_training.adapters.mlflow.runs import of_training
+from edge_training.adapters.azureml.versions import model_version, tags_of, versions_of, write_tags
+from edge_training.adapters.run_layout import bundle_root, of_training
 from edge_training.errors import ModelRegistryUnavailable
 from edge_training.ports.model_registry import (
     BUNDLE_DIGEST_TAG,
@@ -218,63 +217,3 @@ class Registering:
             TRAINING_KEY_TAG: self._registration.training_key,
             BUNDLE_DIGEST_TAG: digest,
         }
-
-
-def versions_of(client: AzureMlClient, name: str, training_key: str) -> list[Model]:
-    """The versions of a training, the one that stays first: a finished one, else the oldest."""
-    found = list(client.versions(name, properties={TRAINING_KEY_TAG: training_key}))
-    return sorted(found, key=lambda version: (STATE_TAG not in tags_of(version), int(version.version)))
-
-
-def write_tags(client: AzureMlClient, name: str, number: str, tags: Mapping[str, str]) -> Model:
-    """Add tags to a version, in one request; gives it as it is now.
-
-    The service replaces all tags at once and has no ETags, so somebody who writes others at the same moment
-    may take ours away: they are read back.
-
-    Raises:
-        ModelRegistryUnavailable: Somebody did, or the version is gone.
-    """
-    version = client.version(name, number)
-    for reads_only in (False, True):
-        if version is None:
-            raise ModelRegistryUnavailable(f"{name} version {number} vanished; it is looked up again.")
-        wanted = {**tags_of(version), **tags}
-        if wanted == tags_of(version):
-            return version
-        if reads_only:
-            break
-        client.replace_tags(version, wanted)
-        version = client.version(name, number)
-    raise ModelRegistryUnavailable(
-        f"{name} version {number} has other tags than written; they are written again."
-    )
-
-
-def tags_of(version: Model) -> dict[str, str]:
-    """The tags of a version; one from which somebody has removed all may have none at all."""
-    return dict(version.kv_tags or {})
-
-
-def model_version(found: Any) -> ModelVersion:
-    """A version as the port has it."""
-    return ModelVersion(
-        found.name,
-        str(found.version),
-        tags_of(found),
-        str(found.run_id or ""),
-        str(found.url),
-        str(found.description or ""),
-    )
-
-
-def unless_written(write: Callable[..., Any], *arguments: Any, **options: Any) -> Any | None:
-    """What a call gives, or None when what it writes once has another value already."""
-    from msrest.exceptions import HttpOperationError
-
-    try:
-        return write(*arguments, **options)
-    except HttpOperationError as error:
-        if not is_status(error, 400, 409):
-            raise
-    return None

@@ -23,15 +23,10 @@ from edge_training.adapters.azureml.computes import SiteCompute
 from edge_training.adapters.azureml.faults import experiment_gone
 from edge_training.adapters.azureml.files import RunFiles, container_of
 from edge_training.adapters.azureml.limits import require_writable
-from edge_training.adapters.azureml.registering import (
-    Registering,
-    model_version,
-    tags_of,
-    versions_of,
-    write_tags,
-)
+from edge_training.adapters.azureml.registering import Registering
 from edge_training.adapters.azureml.session import AzureMlSession
-from edge_training.adapters.mlflow.files import bundle_root
+from edge_training.adapters.azureml.versions import model_version, tags_of, versions_of, write_tags
+from edge_training.adapters.run_layout import bundle_root
 from edge_training.errors import ExportRefused, ModelRegistryRefused
 from edge_training.ports.model_registry import (
     BUNDLE_DIGEST_TAG,

@@ -25,7 +25,7 @@ from edge_training.adapters.azureml.faults import is_status, said
 from edge_training.adapters.azureml.files import container_of
 from edge_training.adapters.azureml.limits import POINTS_PER_BATCH, cut, require_name
 from edge_training.adapters.azureml.session import AzureMlSession
-from edge_training.adapters.mlflow.runs import RunIdentity, of_training
+from edge_training.adapters.run_layout import RunIdentity, of_training
 from edge_training.errors import RequestRejected
 from edge_training.ports.model_registry import STATE_TAG
 from edge_training.ports.tracking import RunStatus, TrainingRun

@@ -18,14 +18,12 @@ from edge_runner.protocol import canonical_json
 from edge_training.adapters.azureml.files import RunFiles, container_of
 from edge_training.adapters.azureml.runs import FAILED, FINISHED, ensure_run, missing, move_to, write_points
 from edge_training.adapters.azureml.session import AzureMlSession
-from edge_training.adapters.mlflow.runs import RunIdentity
-from edge_training.adapters.mlflow.validations import (
-    JOB_TAG,
-    KIND,
-    KIND_TAG,
-    LISTING_TAG,
-    PAGE_PATH,
+from edge_training.adapters.run_layout import (
+    CHECK_LISTING_TAG,
+    CHECK_PAGE_PATH,
     STATE_KEPT,
+    of_check,
+    tags_of_check,
 )
 from edge_training.errors import ModelRegistryRefused, ModelRegistryUnavailable
 from edge_training.ports.model_registry import STATE_TAG
@@ -45,7 +43,7 @@ class AzureMlValidationArchive:
     def keep(self, validation: Validation) -> KeptValidation:
         """See `ValidationArchive.keep`."""
         run_id, files = self._session.call(lambda client: _keep(client, validation))
-        return KeptValidation(run_id, self._session.link_to_file(run_id, PAGE_PATH), files)
+        return KeptValidation(run_id, self._session.link_to_file(run_id, CHECK_PAGE_PATH), files)
 
     def fetch(self, run_id: str, files: Sequence[ListedFile]) -> dict[str, bytes]:
         """See `ValidationArchive.fetch`."""
@@ -65,11 +63,9 @@ class AzureMlValidationArchive:
 
 
 def _keep(client: AzureMlClient, validation: Validation) -> tuple[str, list[ListedFile]]:
-    tags = {**validation.tags, "partition": validation.partition, KIND_TAG: KIND}
-    identity = RunIdentity(JOB_TAG, validation.job_name, f"validate {validation.partition}")
-    run = ensure_run(client, validation.model_name, identity, tags)
+    run = ensure_run(client, validation.model_name, of_check(validation), tags_of_check(validation))
     if run.is_complete:
-        return run.run_id, json.loads(run.tags[LISTING_TAG])
+        return run.run_id, json.loads(run.tags[CHECK_LISTING_TAG])
     now_ms = time.time_ns() // 1_000_000
     points = [Point(0, name, value, now_ms) for name, value in sorted(validation.metrics.items())]
     write_points(client, run.run_id, missing(client, run.run_id, points))
@@ -82,7 +78,7 @@ def _keep(client: AzureMlClient, validation: Validation) -> tuple[str, list[List
             "again."
         )
     move_to(client, run, FINISHED if validation.passed else FAILED)
-    kept = {LISTING_TAG: canonical_json(files).decode(), STATE_TAG: STATE_KEPT}
+    kept = {CHECK_LISTING_TAG: canonical_json(files).decode(), STATE_TAG: STATE_KEPT}
     client.write_run(run.experiment, run.run_id, tags=kept)
     return run.run_id, files
 

@@ -16,11 +16,12 @@ from edge_training.adapters.azureml.address import WorkspaceAddress
 from edge_training.adapters.azureml.faults import Answer, experiment_gone, login_refused, named, refused
 from edge_training.adapters.azureml.options import WorkspaceOptions
 from edge_training.adapters.azureml_mlflow.files import WorkspaceFiles
+from edge_training.adapters.causes import causes
 from edge_training.adapters.mlflow import limits as mlflow_limits
 from edge_training.adapters.mlflow import versions as mlflow_versions
 from edge_training.adapters.mlflow.dialect import MlflowDialect
 from edge_training.adapters.mlflow.refusals import CLASH
-from edge_training.adapters.mlflow.session import MlflowSession, causes, reason, status_of
+from edge_training.adapters.mlflow.session import MlflowSession, reason, status_of
 from edge_training.errors import EdgeError, RequestRejected
 from edge_training.ports.model_registry import CHAMPION_ALIAS, ModelVersion, Registration
 

@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 import httpx
 
 from edge_runner.frames import Point
+from edge_training.adapters.causes import causes
 from edge_training.adapters.mlflow.runs import (
     BALLOT,
     LOST,
@@ -24,9 +25,10 @@ from edge_training.adapters.mlflow.runs import (
     FillIn,
     Make,
     elect,
-    of_training,
+    query_of,
 )
-from edge_training.adapters.mlflow.session import bad_answer, causes, untrusted
+from edge_training.adapters.mlflow.session import bad_answer, untrusted
+from edge_training.adapters.run_layout import of_training
 from edge_training.errors import EdgeError, ModelRegistryRefused, RequestRejected
 from edge_training.ports.model_registry import STATE_TAG, TRAINING_KEY_TAG
 from edge_training.ports.tracking import TrainingRun
@@ -142,7 +144,7 @@ class MlflowApi:
     async def _candidates(self, experiment_id: str, training_key: str) -> list[Candidate]:
         body = {
             "experiment_ids": [experiment_id],
-            "filter": of_training(training_key).query,
+            "filter": query_of(of_training(training_key)),
             "order_by": list(OLDEST_FIRST),
             "max_results": 100,
         }

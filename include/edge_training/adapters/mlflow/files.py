@@ -107,16 +107,6 @@ class RunFiles:
                 yield entry.path, entry.file_size
 
 
-def bundle_root(claimed: str, digest: str) -> str:
-    """Where a bundle lies in its run: at the root, or apart when another one came first.
-
-    Args:
-        claimed: Digest of the bundle that has claimed the run's root.
-        digest: Digest of the bundle.
-    """
-    return "" if claimed == digest else f"bundles/{digest}/"
-
-
 def beneath(root: str, contents: Iterable[Content]) -> Iterator[Content]:
     """Files as they lie beneath a root, which is empty or ends with a slash."""
     for content in contents:

@@ -5,23 +5,20 @@ A tag of the run, `log_sha256/<name>`, is written last: an artifact without it w
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from edge_training.adapters.mlflow.files import RunFiles
 from edge_training.adapters.mlflow.refusals import unless_absent
 from edge_training.adapters.mlflow.runs import training_run
 from edge_training.adapters.mlflow.session import MlflowSession
+from edge_training.adapters.run_layout import LOG_DIGEST_TAG, LOGS_PATH, digest_of_file
 from edge_training.errors import ModelRegistryUnavailable
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
-
-LOGS_PATH: Final = "logs"
-DIGEST_TAG: Final = "log_sha256"
 
 
 class MlflowLogArchive:
@@ -43,7 +40,7 @@ class MlflowLogArchive:
 
 
 def _attach(client: MlflowClient, run_files: RunFiles, run: Run, log_file: Path, digest: str) -> str:
-    run_id, tag = run.info.run_id, f"{DIGEST_TAG}/{log_file.name}"
+    run_id, tag = run.info.run_id, f"{LOG_DIGEST_TAG}/{log_file.name}"
     kept_digest: str | None = run.data.tags.get(tag)
     if kept_digest is not None:
         size_bytes = log_file.stat().st_size
@@ -66,9 +63,3 @@ def _read_back(run_files: RunFiles, run_id: str, log_file: Path, digest: str) ->
             raise ModelRegistryUnavailable(
                 f"MLflow does not hold the bytes of {log_file.name} in run {run_id}; they are sent again."
             )
-
-
-def digest_of_file(file: Path) -> str:
-    """SHA-256 of a file, in bounded memory."""
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()

@@ -20,11 +20,12 @@ from edge_runner.listing import MODEL_NAME
 from edge_training import bundle as bundles
 from edge_training.adapters.mlflow import curves as mlflow_curves
 from edge_training.adapters.mlflow.dialect import MlflowDialect
-from edge_training.adapters.mlflow.files import beneath, bundle_root
+from edge_training.adapters.mlflow.files import beneath
 from edge_training.adapters.mlflow.refusals import unless_absent, unless_existing, unless_written
 from edge_training.adapters.mlflow.runs import training_run
 from edge_training.adapters.mlflow.seal import seal
 from edge_training.adapters.mlflow.versions import differing, get_model, get_version, set_tags
+from edge_training.adapters.run_layout import bundle_root
 from edge_training.errors import ModelRegistryUnavailable
 from edge_training.ports.model_registry import (
     BUNDLE_DIGEST_TAG,
@@ -127,10 +128,8 @@ class Registering:
         """Write tags, parameters, and the points of metrics that were not forwarded while it trained."""
         from mlflow.entities import Param
 
-        written = {
-            *run.data.params,
-            CLAIM,
-        }  # once and for all, such as the ballot that the run was elected by
+        # Once and for all, such as the ballot that the run was elected by.
+        written = {*run.data.params, CLAIM}
         params = [
             Param(name, value)
             for name, value in sorted(self._registration.params.items())

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 from edge_runner.listing import LISTING_PATH, ListedFile, bundle_digest
 from edge_training import bundle as bundles
-from edge_training.adapters.mlflow.files import RunFiles, bundle_root
+from edge_training.adapters.mlflow.files import RunFiles
 from edge_training.adapters.mlflow.registering import CLAIM, Registering
 from edge_training.adapters.mlflow.session import MlflowSession
 from edge_training.adapters.mlflow.versions import get_version, set_tags
+from edge_training.adapters.run_layout import bundle_root
 from edge_training.errors import ExportRefused, ModelRegistryRefused
 from edge_training.ports.model_registry import (
     BUNDLE_DIGEST_TAG,

@@ -17,12 +17,12 @@ from __future__ import annotations
 import re
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from edge_training.adapters.mlflow.refusals import unless_existing, unless_written
+from edge_training.adapters.run_layout import RunIdentity, of_training
 from edge_training.errors import ModelRegistryRefused, ModelRegistryUnavailable
-from edge_training.ports.model_registry import STATE_TAG, TRAINING_KEY_TAG
+from edge_training.ports.model_registry import STATE_TAG
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -33,7 +33,6 @@ LOST = "KILLED"
 """The status of a run that was not elected."""
 OLDEST_FIRST = ("attributes.start_time ASC",)
 _QUOTABLE = re.compile(r"[^'\"`\\]+")
-_RUN_NAME_LENGTH = 12
 
 
 @dataclass(frozen=True)
@@ -129,30 +128,9 @@ def quoted(text: str) -> str:
     return f"'{text}'"
 
 
-@dataclass(frozen=True)
-class RunIdentity:
-    """What a run is known by: a tag that no other run has.
-
-    Attributes:
-        tag: The tag's name.
-        value: Its value.
-        run_name: What people see the run called.
-    """
-
-    tag: str
-    value: str
-    run_name: str
-
-    @property
-    def query(self) -> str:
-        """MLflow's query for the runs of this identity."""
-        return f"tags.{self.tag} = {quoted(self.value)}"
-
-
-def of_training(training_key: str, tags: Mapping[str, str] = MappingProxyType({})) -> RunIdentity:
-    """What a training's run is known by; people see its partition, if the tags tell it."""
-    name = f"train {tags['partition']}" if "partition" in tags else training_key[:_RUN_NAME_LENGTH]
-    return RunIdentity(TRAINING_KEY_TAG, training_key, name)
+def query_of(identity: RunIdentity) -> str:
+    """MLflow's query for the runs of an identity."""
+    return f"tags.{identity.tag} = {quoted(identity.value)}"
 
 
 def training_run(client: MlflowClient, model_name: str, training_key: str, tags: Mapping[str, str]) -> Run:
@@ -202,7 +180,7 @@ class _Voter:
         elif isinstance(change, FillIn):
             unless_written(self.client.log_batch, change.run_id, (), [Param(BALLOT, change.elected)])
         order = list(OLDEST_FIRST)
-        runs = self.client.search_runs([self.experiment_id], self.identity.query, order_by=order)
+        runs = self.client.search_runs([self.experiment_id], query_of(self.identity), order_by=order)
         return [_candidate(run) for run in runs]
 
 

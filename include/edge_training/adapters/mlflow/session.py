@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
+from edge_training.adapters.causes import causes
 from edge_training.adapters.mlflow.dialect import MlflowDialect
 from edge_training.adapters.mlflow.refusals import CLASH
 from edge_training.adapters.patience import patiently
@@ -171,13 +172,6 @@ def status_of(error: BaseException) -> int | None:
     if isinstance(error, MlflowException):
         return int(ERROR_CODE_TO_HTTP_STATUS.get(error.error_code, 500))
     return None
-
-
-def causes(error: BaseException | None) -> Iterator[BaseException]:
-    """An error, and the errors behind it."""
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
 
 
 def reason(error: BaseException) -> str:

@@ -9,14 +9,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from edge_runner.listing import ListedFile, listing_of
 from edge_runner.protocol import canonical_json
 from edge_training import bundle as bundles
 from edge_training.adapters.mlflow.files import RunFiles
-from edge_training.adapters.mlflow.runs import RunIdentity, one_run
+from edge_training.adapters.mlflow.runs import one_run
 from edge_training.adapters.mlflow.session import MlflowSession
+from edge_training.adapters.run_layout import (
+    CHECK_LISTING_TAG,
+    CHECK_PAGE_PATH,
+    STATE_KEPT,
+    of_check,
+    tags_of_check,
+)
 from edge_training.errors import ModelRegistryRefused, ModelRegistryUnavailable
 from edge_training.ports.model_registry import STATE_TAG
 from edge_training.ports.validations import FILES_PATH, KeptValidation, Validation
@@ -24,13 +31,6 @@ from edge_training.ports.validations import FILES_PATH, KeptValidation, Validati
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
-
-KIND_TAG: Final = "kind"
-KIND: Final = "validation"
-JOB_TAG: Final = "validation_job"
-LISTING_TAG: Final = "validation_files"
-STATE_KEPT: Final = "kept"
-PAGE_PATH: Final = f"{FILES_PATH}/report.html"
 
 
 class MlflowValidationArchive:
@@ -59,12 +59,10 @@ class MlflowValidationArchive:
 
 
 def _keep(client: MlflowClient, run_files: RunFiles, validation: Validation) -> KeptValidation:
-    tags = {**validation.tags, "partition": validation.partition, KIND_TAG: KIND}
-    identity = RunIdentity(JOB_TAG, validation.job_name, f"validate {validation.partition}")
-    run = one_run(client, validation.model_name, identity, tags)
-    page = run_files.page(run, PAGE_PATH)
+    run = one_run(client, validation.model_name, of_check(validation), tags_of_check(validation))
+    page = run_files.page(run, CHECK_PAGE_PATH)
     if STATE_TAG in run.data.tags:
-        return KeptValidation(run.info.run_id, page, json.loads(run.data.tags[LISTING_TAG]))
+        return KeptValidation(run.info.run_id, page, json.loads(run.data.tags[CHECK_LISTING_TAG]))
     _write(client, run_files, run, validation)
     files = listing_of(validation.files)
     if listing_of(_read(run_files, run.info.run_id, list(validation.files))) != files:
@@ -91,7 +89,9 @@ def _finish(client: MlflowClient, run: Run, status: str, files: Sequence[ListedF
 
     client.set_terminated(run.info.run_id, status)
     listing = canonical_json(files).decode()
-    client.log_batch(run.info.run_id, tags=[RunTag(LISTING_TAG, listing), RunTag(STATE_TAG, STATE_KEPT)])
+    client.log_batch(
+        run.info.run_id, tags=[RunTag(CHECK_LISTING_TAG, listing), RunTag(STATE_TAG, STATE_KEPT)]
+    )
 
 
 def _read(run_files: RunFiles, run_id: str, names: Sequence[str]) -> dict[str, bytes]:

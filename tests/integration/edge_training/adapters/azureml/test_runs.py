@@ -11,7 +11,7 @@ from tests.standins.azureml.faults import Cut, Fault, Refused
 from tests.standins.azureml.interpreter import ProgramFailed
 
 from edge_training.adapters.azureml.runs import id_of_run
-from edge_training.adapters.mlflow.runs import of_training
+from edge_training.adapters.run_layout import of_training
 
 NAME, KEY = "flight-delay", "5" * 64
 RUN_ID = id_of_run(NAME, of_training(KEY))

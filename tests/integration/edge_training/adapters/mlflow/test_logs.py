@@ -12,8 +12,9 @@ from tests.faults import cutting_proxy
 from tests.mlflow_runs import runs_on
 from tests.standins.troubled_proxy import troubled_proxy
 
-from edge_training.adapters.mlflow.logs import MlflowLogArchive, digest_of_file
+from edge_training.adapters.mlflow.logs import MlflowLogArchive
 from edge_training.adapters.mlflow.session import MlflowSession
+from edge_training.adapters.run_layout import digest_of_file
 from edge_training.errors import ModelRegistryRefused, ModelRegistryUnavailable
 
 KEY = "5" * 64
