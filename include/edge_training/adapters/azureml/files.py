@@ -41,7 +41,7 @@ def container_name(run_id: str) -> str:
     return f"dcid.{run_id}"
 
 
-class RunFiles:
+class RunBlobs:
     """The files of one run."""
 
     def __init__(self, client: Addresses, container: str) -> None:

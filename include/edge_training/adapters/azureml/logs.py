@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_training.adapters.azureml.computes import SiteCompute
-from edge_training.adapters.azureml.files import RunFiles
+from edge_training.adapters.azureml.files import RunBlobs
 from edge_training.adapters.azureml.runs import KnownRun, ensure_run
 from edge_training.adapters.azureml.session import AzureMlSession
 from edge_training.adapters.run_layout import LOG_DIGEST_TAG, LOGS_PATH, digest_of_file, of_training
@@ -47,7 +47,7 @@ class AzureMlLogArchive:
 
 
 def _attach(client: AzureMlClient, run: KnownRun, log_file: Path, digest: str) -> str:
-    files, path = RunFiles(client, run.container), f"{LOGS_PATH}/{log_file.name}"
+    files, path = RunBlobs(client, run.container), f"{LOGS_PATH}/{log_file.name}"
     tag = f"{LOG_DIGEST_TAG}/{log_file.name}"
     size_bytes = log_file.stat().st_size
     if tag in run.tags:
@@ -68,7 +68,7 @@ def _attach(client: AzureMlClient, run: KnownRun, log_file: Path, digest: str) -
     return digest
 
 
-def _digest_of(files: RunFiles, path: str, scratch: Path) -> str | None:
+def _digest_of(files: RunBlobs, path: str, scratch: Path) -> str | None:
     """SHA-256 of a run's file, or None when there is none."""
     with tempfile.TemporaryDirectory(dir=scratch, prefix=".read-back-") as directory:
         copy = Path(directory) / "copy"

@@ -14,7 +14,7 @@ from edge_runner.listing import MODEL_NAME
 from edge_runner.protocol import canonical_json
 from edge_training import bundle as bundles
 from edge_training.adapters.azureml.client import ORIGIN, AzureMlClient, unless_written
-from edge_training.adapters.azureml.files import RunFiles
+from edge_training.adapters.azureml.files import RunBlobs
 from edge_training.adapters.azureml.framework import framework_of
 from edge_training.adapters.azureml.limits import ENTRIES, PARAM_PREFIX, cut
 from edge_training.adapters.azureml.runs import (
@@ -157,7 +157,7 @@ class Registering:
         Raises:
             ExportRefused: The bundle's bytes are not those that it is named by.
         """
-        files = RunFiles(self._client, run.container)
+        files = RunBlobs(self._client, run.container)
         root = bundle_root(run.properties[BUNDLE_DIGEST_TAG], self._digest)
         for content in bundles.read_listed(self._registration.bundle):
             files.write(root + content.path, content.stream, content.size_bytes)
@@ -178,7 +178,7 @@ class Registering:
     def _attach(self, run: KnownRun) -> None:
         """Send the small files that go with the version."""
         params = canonical_json(dict(self._registration.params))
-        files = RunFiles(self._client, run.container)
+        files = RunBlobs(self._client, run.container)
         for path, content in {**self._registration.attachments, PARAMS_PATH: params}.items():
             files.write(path, content, len(content))
 

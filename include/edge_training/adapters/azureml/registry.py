@@ -21,7 +21,7 @@ from edge_runner.listing import LISTING_PATH, ListedFile, bundle_digest
 from edge_training import bundle as bundles
 from edge_training.adapters.azureml.computes import SiteCompute
 from edge_training.adapters.azureml.faults import experiment_gone
-from edge_training.adapters.azureml.files import RunFiles, container_of
+from edge_training.adapters.azureml.files import RunBlobs, container_of
 from edge_training.adapters.azureml.limits import require_writable
 from edge_training.adapters.azureml.registering import Registering
 from edge_training.adapters.azureml.session import AzureMlSession
@@ -94,7 +94,7 @@ class AzureMlRegistry:
 
         def read(client: AzureMlClient) -> bytes | None:
             run = client.run(version.run_id) if version.run_id else None
-            return None if run is None else RunFiles(client, container_of(run)).read(path)
+            return None if run is None else RunBlobs(client, container_of(run)).read(path)
 
         return self._session.call(read)
 
@@ -141,7 +141,7 @@ def _download(client: AzureMlClient, version: ModelVersion, directory: Path, sto
     digest = (found.properties or {}).get(BUNDLE_DIGEST_TAG) if found is not None else None
     if digest is None or run is None:
         raise _changed(version)
-    run_files = RunFiles(client, container_of(run))
+    run_files = RunBlobs(client, container_of(run))
     root = bundle_root((run.properties or {}).get(BUNDLE_DIGEST_TAG, ""), digest)
     files = _listing(version, run_files.read(root + LISTING_PATH), digest)
     if not bundles.is_intact(bundles.bundle_path(store, digest), files):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from edge_runner.frames import Point
 from edge_runner.listing import ListedFile, listing_of
 from edge_runner.protocol import canonical_json
-from edge_training.adapters.azureml.files import RunFiles, container_of
+from edge_training.adapters.azureml.files import RunBlobs, container_of
 from edge_training.adapters.azureml.runs import FAILED, FINISHED, ensure_run, missing, move_to, write_points
 from edge_training.adapters.azureml.session import AzureMlSession
 from edge_training.adapters.run_layout import (
@@ -51,7 +51,7 @@ class AzureMlValidationArchive:
 
         def read(client: AzureMlClient) -> dict[str, bytes]:
             run = client.run(run_id)
-            return {} if run is None else _read(RunFiles(client, container_of(run)), names)
+            return {} if run is None else _read(RunBlobs(client, container_of(run)), names)
 
         found = self._session.call(read)
         if listing_of(found) != list(files):
@@ -69,7 +69,7 @@ def _keep(client: AzureMlClient, validation: Validation) -> tuple[str, list[List
     now_ms = time.time_ns() // 1_000_000
     points = [Point(0, name, value, now_ms) for name, value in sorted(validation.metrics.items())]
     write_points(client, run.run_id, missing(client, run.run_id, points))
-    run_files, files = RunFiles(client, run.container), listing_of(validation.files)
+    run_files, files = RunBlobs(client, run.container), listing_of(validation.files)
     for name, content in validation.files.items():
         run_files.write(f"{FILES_PATH}/{name}", content, len(content))
     if listing_of(_read(run_files, list(validation.files))) != files:
@@ -83,7 +83,7 @@ def _keep(client: AzureMlClient, validation: Validation) -> tuple[str, list[List
     return run.run_id, files
 
 
-def _read(run_files: RunFiles, names: Sequence[str]) -> dict[str, bytes]:
+def _read(run_files: RunBlobs, names: Sequence[str]) -> dict[str, bytes]:
     """Those of the files that a run has, by name."""
     found = {name: run_files.read(f"{FILES_PATH}/{name}") for name in names}
     return {name: content for name, content in found.items() if content is not None}

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 from edge_training.adapters.azureml.address import WorkspaceAddress
 from edge_training.adapters.azureml.client import ORIGIN
 from edge_training.adapters.azureml.faults import is_status
-from edge_training.adapters.azureml.files import RunFiles as BlobsOfRun
-from edge_training.adapters.azureml.files import container_name
+from edge_training.adapters.azureml.files import RunBlobs, container_name
 from edge_training.adapters.mlflow.files import RunFiles
 from edge_training.bundle import Content
 from edge_training.errors import ModelRegistryRefused
@@ -74,8 +73,8 @@ class WorkspaceFiles(RunFiles):
         """See `RunFiles.page`."""
         return self._address.link_to_file(run.info.run_id, path)
 
-    def _of(self, run_id: str) -> BlobsOfRun:
-        return BlobsOfRun(self._addresses, container_name(run_id))
+    def _of(self, run_id: str) -> RunBlobs:
+        return RunBlobs(self._addresses, container_name(run_id))
 
 
 class _Addresses:

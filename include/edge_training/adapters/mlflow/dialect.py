@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from edge_training.adapters.mlflow import limits as mlflow_limits
 from edge_training.adapters.mlflow import versions as mlflow_versions
-from edge_training.adapters.mlflow.files import RunFiles
+from edge_training.adapters.mlflow.files import RunFiles, ServerFiles
 from edge_training.ports.model_registry import CHAMPION_ALIAS, ModelVersion, Registration
 from edge_training.ports.tracking import POINTS_PER_BATCH
 
@@ -40,7 +40,7 @@ class MlflowDialect:
 
     def files(self, client: MlflowClient) -> RunFiles:
         """The files of runs."""
-        return RunFiles(client, self._url)
+        return ServerFiles(client, self._url)
 
     def versions(self, client: MlflowClient, name: str, tags: Mapping[str, str]) -> list[ModelVersion]:
         """The versions of a model, or of all, with all of these tags, ordered by name and number."""
