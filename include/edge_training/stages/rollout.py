@@ -55,6 +55,7 @@ async def roll_out(
     Raises:
         ImageMissing: Neither the site nor the registry has the image; nothing is changed.
         RolloutFailed: The new service did not get healthy.
+        JobInterrupted: Somebody else changes the service at the same time.
     """
     if await serves(host, spec):
         await clean_up(host, spec)
@@ -64,6 +65,7 @@ async def roll_out(
     await prove_candidate(host, spec, health_limit_s)
     await swap(host, spec, health_limit_s)
     await clean_up(host, spec)
+    require_own(spec, await host.inspect(spec.name))
     return True
 
 
@@ -162,6 +164,8 @@ async def swap(host: EdgeHost, spec: ServiceSpec, health_limit_s: float) -> None
     try:
         state = await host.run_service(spec)
         await require_health(host, state, spec, health_limit_s)
+    except JobInterrupted:
+        raise  # what is there now is somebody else's
     except EdgeError:
         await host.remove(spec.name)
         await restore(host, spec)
@@ -181,13 +185,15 @@ async def require_health(
 
     Raises:
         RolloutFailed: It ended or did not answer in time.
+        JobInterrupted: It is not ours any more.
     """
     deadline = time.monotonic() + health_limit_s
     while True:
-        current = await host.inspect(state.name)
-        if current is None or current.status != "running":
+        current = require_own(spec, await host.inspect(state.name))
+        if current.status != "running":
             break
         if await answers(host, current):
+            require_own(spec, await host.inspect(state.name))  # the port may be another's by now
             return
         left_s = deadline - time.monotonic()
         if left_s <= 0:
@@ -198,6 +204,20 @@ async def require_health(
         f"{spec.image} did not answer {HEALTH_PATH} within {health_limit_s:g} s, so what served before "
         f"serves on; its last lines were:\n{lines}"
     )
+
+
+def require_own(spec: ServiceSpec, found: ContainerState | None) -> ContainerState:
+    """A service that still runs the image it was started with; another roll-out uses the same names.
+
+    Raises:
+        JobInterrupted: It does not, or is gone.
+    """
+    if found is None or found.image != spec.image:
+        raise JobInterrupted(
+            f"{spec.name} does not run {spec.image} any more: somebody else changes the service at the same "
+            "time; the next try begins anew."
+        )
+    return found
 
 
 async def answers(host: EdgeHost, state: ContainerState) -> bool:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
-from tests.fakes.crashing import Crash, Crashing
+from tests.fakes.crashing import Crash, Crashing, Interrupted
 from tests.fakes.edge_host import InMemoryEdgeHost
 
 from edge_training.errors import BadRequest, EdgeError, ImageMissing, RolloutFailed, SiteUnreachable
 from edge_training.stages import rollout
 
-OLD, NEW, SICK, ABSENT = (f"host/edge/delay@sha256:{digit * 64}" for digit in "1234")
+OLD, NEW, SICK, ABSENT, ANOTHER = (f"host/edge/delay@sha256:{digit * 64}" for digit in "12345")
 PORT = 17890
 LIMIT_S = 0.0
 NAME = "edge-service-delay"
@@ -186,3 +188,25 @@ async def test_a_service_that_cannot_be_started_makes_way_for_the_old_one():
         await rollout.roll_out(host, rollout.service("delay", "2", NEW, 17891), None, 0.0)
     running = {n: c.spec.image for n, c in host.containers.items() if c.status == "running"}
     assert running == {"edge-service-delay": OLD}
+
+
+@pytest.mark.parametrize("lives", [3, 5, 7, 9, 11, 13, 99])
+@pytest.mark.parametrize("calls", range(20))
+async def test_a_roll_out_that_ends_well_has_its_own_image_serving_whatever_another_one_does(
+    serving, calls, lives
+):
+    """The other one begins between two calls of the first, and dies after some calls or comes to its end."""
+    serving.images.add(ANOTHER)
+    serving.healthy.add(ANOTHER)
+
+    async def other() -> None:
+        spec = rollout.service("delay", "2", ANOTHER, PORT)
+        with suppress(Crash):
+            await rollout.roll_out(Crashing(serving, lives), spec, None, LIMIT_S)
+
+    with suppress(EdgeError):
+        await roll_out(Interrupted(serving, calls, other), NEW)
+        assert serves(serving) == NEW
+
+    await roll_out(serving, NEW)
+    assert serves(serving) == NEW
