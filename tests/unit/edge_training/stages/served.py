@@ -46,7 +46,7 @@ def trained(store: Path, count: int) -> InMemoryModelRegistry:
     return models
 
 
-PROMOTION_CALLS = range(8)
+PROMOTION_CALLS = range(12)
 """How many calls to the registry a worker that promotes makes before it dies; the last one does not die."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
-from tests.fakes.crashing import Crash, Crashing
+from tests.fakes.crashing import Crash, Crashing, Interrupted
 from tests.fakes.model_registry import InMemoryModelRegistry
 from tests.unit.edge_training.stages.served import (
     MORNING,
@@ -22,7 +22,7 @@ from tests.unit.edge_training.stages.served import (
 )
 
 from edge_training.deployments import Change, Period, last_period, line, periods
-from edge_training.errors import BadRequest, ModelRegistryRefused
+from edge_training.errors import BadRequest, JobInterrupted, ModelRegistryRefused
 from edge_training.ports.model_registry import ModelVersion
 
 
@@ -90,6 +90,26 @@ def test_whatever_a_crash_has_left_the_next_change_leaves_one_version_serving(mo
     assert models.champion("delay").version == "2"
     assert [found.version for found in models.search("delay") if serving(found)] == ["2"]
     assert line(models.search("delay"))[-1] == "2"
+
+
+@pytest.mark.parametrize("calls", PROMOTION_CALLS)
+@pytest.mark.parametrize(("version", "is_rollback"), [("1", True), ("2", False), ("3", False)])
+def test_two_changes_at_once_leave_one_version_serving_which_is_the_champion(
+    models, calls, version, is_rollback
+):
+    """The later one begins and ends between two calls of the earlier one, as after a worker's silence."""
+
+    def later() -> None:
+        serve(models, version, request(3, MORNING, "ada"), moment(3, MORNING), is_rollback)
+
+    with suppress(BadRequest, JobInterrupted):
+        serve(Interrupted(models, calls, later), "3", request(3), moment(3, NIGHT))
+    with suppress(BadRequest):
+        serve(models, "3", request(3), moment(4, NIGHT))
+
+    champion = models.champion("delay").version
+    assert [found.version for found in models.search("delay") if serving(found)] == [champion]
+    assert line(models.search("delay"))[-1] == champion
 
 
 def serving(version: ModelVersion) -> bool:
