@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,11 +15,11 @@ from tests.contract import validations as checks
 from tests.contract.tracking import Tracking, in_memory, on_mlflow, on_mlflow_over_the_bridge, over
 from tests.fakes.image_registry import InMemoryImageRegistry
 from tests.fakes.model_registry import InMemoryModelRegistry
-from tests.mlflow_runs import runs_on
-from tests.standins.azureml.bridging import MLFLOW, bridge_to
+from tests.mlflow_runs import SeenRun, runs_on
+from tests.standins.azureml.bridging import MLFLOW, Way, bridge_to, way_to
 from tests.standins.azureml.interpreter import running_mlflow
 from tests.standins.azureml.reading import SeenWorkspace, logs_of
-from tests.standins.azureml.server import AzureMl, running_azureml
+from tests.standins.azureml.server import running_azureml
 
 from edge_training.adapters.bridge.client import Bridge
 from edge_training.adapters.bridge.ports import BridgedRegistry, BridgedValidationArchive
@@ -30,58 +30,48 @@ from edge_training.ports.image_registry import ImageRegistry
 from edge_training.ports.model_registry import ModelRegistry
 
 REAL = pytest.mark.integration
+WORKSPACES = ("azureml", MLFLOW)
+"""Kinds of registry that are fixtures of the same name."""
 
 
 @dataclass(frozen=True)
-class OverCore:
-    """A workspace that is spoken to by azureml-core.
+class Reached:
+    """A workspace of Azure Machine Learning, and one kind of client that speaks to it.
 
     Attributes:
-        seen: The workspace from outside.
         bridge: Leads to it.
+        impatient_way: Leads to it, too; what fails there is not repeated.
+        runs: The runs of a model's training, seen from outside.
+        checks: The checks of a model, seen from outside.
     """
 
-    seen: SeenWorkspace
     bridge: Bridge
+    impatient_way: Way
+    runs: Callable[[str, str], list[SeenRun]]
+    checks: Callable[[str], list[checks.SeenCheck]]
 
 
 @pytest.fixture(scope="module")
-def azureml(site_settings, tmp_path_factory) -> Iterator[OverCore]:
-    """A workspace behind the bridge; the other interpreter takes seconds to start."""
+def azureml(site_settings, tmp_path_factory) -> Iterator[Reached]:
+    """By azureml-core; the other interpreter takes seconds to start."""
     folder = tmp_path_factory.mktemp("azureml")
     with running_azureml(folder) as standin, bridge_to(standin, site_settings, folder) as bridge:
-        yield OverCore(SeenWorkspace(standin), bridge)
+        way, seen = way_to(standin, site_settings, folder, patience_s=0), SeenWorkspace(standin)
+        yield Reached(bridge, way, seen.training_runs, partial(checks.runs_in, seen))
 
 
-@dataclass(frozen=True)
-class OverMlflow:
-    """A workspace that is spoken to by MLflow's protocol.
-
-    Attributes:
-        standin: The workspace.
-        url: The MLflow server behind it, for whoever looks at what was written.
-        bridge: Leads to it.
-    """
-
-    standin: AzureMl
-    url: str
-    bridge: Bridge
-
-    def logs_of(self, run_id: str) -> dict[str, int]:
-        """Size by name of a run's logs."""
-        return logs_of(self.standin, run_id)
-
-
-@pytest.fixture(scope="module")
-def azureml_mlflow(site_settings, tmp_path_factory) -> Iterator[OverMlflow]:
-    """A workspace behind the bridge, by MLflow's protocol."""
+@pytest.fixture(scope="module", name=MLFLOW)
+def azureml_mlflow(site_settings, tmp_path_factory) -> Iterator[Reached]:
+    """By MLflow's protocol."""
     folder = tmp_path_factory.mktemp("azureml-mlflow")
     with (
         running_mlflow(site_settings, tmp_path_factory.mktemp("mlflow")) as url,
         running_azureml(folder, mlflow_url=url) as standin,
         bridge_to(standin, site_settings, folder, kind=MLFLOW) as bridge,
     ):
-        yield OverMlflow(standin, url, bridge)
+        way = way_to(standin, site_settings, folder, kind=MLFLOW, patience_s=0)
+        runs = partial(runs_on, url, logs_of=partial(logs_of, standin))
+        yield Reached(bridge, way, runs, partial(checks.runs_on, url))
 
 
 def real(*kinds: str) -> list[Any]:
@@ -89,17 +79,14 @@ def real(*kinds: str) -> list[Any]:
     return ["fake", *(pytest.param(kind, marks=REAL) for kind in kinds)]
 
 
-@pytest.fixture(params=real("mlflow", "mlflow over the bridge", "azureml", MLFLOW))
+@pytest.fixture(params=real("mlflow", "mlflow over the bridge", *WORKSPACES))
 def models(request) -> Iterator[ModelRegistry]:
     """A model registry."""
     if request.param == "fake":
         yield InMemoryModelRegistry()
         return
-    if request.param == "azureml":
-        yield BridgedRegistry(request.getfixturevalue("azureml").bridge)
-        return
-    if request.param == MLFLOW:
-        yield BridgedRegistry(request.getfixturevalue("azureml_mlflow").bridge)
+    if request.param in WORKSPACES:
+        yield BridgedRegistry(request.getfixturevalue(request.param).bridge)
         return
     url = request.getfixturevalue("site").mlflow_url
     if request.param == "mlflow":
@@ -110,19 +97,15 @@ def models(request) -> Iterator[ModelRegistry]:
     bridge.close()
 
 
-@pytest.fixture(params=real("mlflow", "mlflow over the bridge", "azureml", MLFLOW))
+@pytest.fixture(params=real("mlflow", "mlflow over the bridge", *WORKSPACES))
 def tracking(request) -> Iterator[Tracking]:
     """The runs of trainings."""
     if request.param == "fake":
         yield in_memory()
         return
-    if request.param == "azureml":
-        found = request.getfixturevalue("azureml")
-        yield over(found.bridge, found.seen.training_runs)
-        return
-    if request.param == MLFLOW:
-        found = request.getfixturevalue("azureml_mlflow")
-        yield over(found.bridge, partial(runs_on, found.url, logs_of=found.logs_of))
+    if request.param in WORKSPACES:
+        found = request.getfixturevalue(request.param)
+        yield over(found.bridge, found.runs)
         return
     url = request.getfixturevalue("site").mlflow_url
     if request.param == "mlflow":
@@ -132,17 +115,14 @@ def tracking(request) -> Iterator[Tracking]:
         yield found
 
 
-@pytest.fixture(params=real("mlflow", "azureml", MLFLOW))
+@pytest.fixture(params=real("mlflow", *WORKSPACES))
 def validations(request) -> checks.Checks:
     """The archive of checks."""
     if request.param == "fake":
         return checks.in_memory()
-    if request.param == "azureml":
-        found = request.getfixturevalue("azureml")
-        return checks.Checks(BridgedValidationArchive(found.bridge), partial(checks.runs_in, found.seen))
-    if request.param == MLFLOW:
-        found = request.getfixturevalue("azureml_mlflow")
-        return checks.Checks(BridgedValidationArchive(found.bridge), partial(checks.runs_on, found.url))
+    if request.param in WORKSPACES:
+        found = request.getfixturevalue(request.param)
+        return checks.Checks(BridgedValidationArchive(found.bridge), found.checks)
     return checks.on_mlflow(request.getfixturevalue("site").mlflow_url)
 
 

@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import pytest
 from tests import bundles
-from tests.contract.writers import WRITERS, Scene, on_mlflow, written_by_all
+from tests.contract.writers import WRITERS, Scene, on_mlflow, over_a_bridge, written_by_all
+from tests.standins.azureml.bridging import MLFLOW
 
+from edge_training.adapters.bridge.ports import BridgedRegistry
 from edge_training.bundle import Metric
 from edge_training.ports.model_registry import STATE_TAG, Registration
 
 KEY = "5" * 64
 
+SENT = {"azureml": 160, MLFLOW: 120}
+"""About so many headers and bodies a registration sends to a workspace."""
 
-@pytest.fixture(params=[pytest.param("mlflow", marks=pytest.mark.integration)])
+
+@pytest.fixture(params=["mlflow", *SENT])
 def scene(request) -> Scene:
     """A registry that many workers reach."""
-    return on_mlflow(request.getfixturevalue("site").mlflow_url)
+    if request.param == "mlflow":
+        return on_mlflow(request.getfixturevalue("site").mlflow_url)
+    workspace = request.getfixturevalue(request.param)
+    reader = BridgedRegistry(workspace.bridge)
+    return over_a_bridge(workspace.impatient_way, SENT[request.param], reader, workspace.runs)
 
 
+@pytest.mark.integration
 @pytest.mark.timeout(900)
 def test_writers_that_race_and_die_end_in_one_fully_tagged_version(scene, name, tmp_path):
     bundle = bundles.stored(tmp_path / "store")
@@ -32,7 +42,7 @@ def test_writers_that_race_and_die_end_in_one_fully_tagged_version(scene, name, 
         description="for a test",
     )
     tags = {**registration.tags, "training_key": KEY, "bundle_digest": bundle.stem, STATE_TAG: "registered"}
-    reader, seen = scene.opener(None), []
+    reader, seen = scene.reader, []
 
     def look() -> None:
         if found := reader.find(name, KEY):
@@ -41,7 +51,9 @@ def test_writers_that_race_and_die_end_in_one_fully_tagged_version(scene, name, 
     written = list(written_by_all(scene, registration, look))
 
     (version,) = reader.search(name)
+    (run,) = scene.runs(name, KEY)
     assert version.tags == tags
+    assert (run.run_id, run.status) == (version.run_id, "FINISHED")
     assert [one.version for one in written] == [version] * WRITERS
     assert sum(one.deaths for one in written) > WRITERS
     assert all(found == tags for found in seen)

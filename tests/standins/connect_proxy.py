@@ -29,7 +29,11 @@ class ConnectProxy:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one connection."""
-        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        try:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        except (asyncio.IncompleteReadError, OSError):  # it was killed before it had asked
+            writer.close()
+            return
         line = head.partition("\r\n")[0]
         self.asked.append(line)
         ends, status = await self._open(line)

@@ -5,13 +5,10 @@ others at the same time, and say what a workspace does not take.
 from __future__ import annotations
 
 import os
-import random
 import re
 import threading
 import uuid
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,7 +36,6 @@ from edge_training.ports.validations import Validation
 KEY = "5" * 64
 CREATE = ("POST", "/model-versions/create$")
 BLOB = ("PUT", "blob.core.windows.net")
-WRITERS, TRIES = 8, 20
 REPEATED = 3
 """How often azure-storage-blob sends a request; nobody else repeats one."""
 
@@ -186,40 +182,6 @@ def test_a_writer_that_finds_the_version_of_another_deletes_its_own(azureml, imp
     assert impatient.register(registration) == first
     assert len(azureml.faults.asked("DELETE", "/model-versions/delete")) == 1
     assert impatient.search(registration.name) == [first]
-
-
-def test_many_writers_with_cut_connections_end_in_one_version(
-    azureml, site_settings, patient, registration, tmp_path
-):
-    """Each in a process of its own; each goes on after a cut, and once more after it has succeeded."""
-    chance = random.Random(7)
-    for method in ("POST", "PUT", "GET"):
-        for skip in chance.sample(range(400), 20):
-            azureml.faults.add(Fault(method, ".", cut=chance.choice(list(Cut)), skip=skip))
-    with ExitStack() as stack:
-        writers = []
-        for number in range(WRITERS):
-            home = tmp_path / f"home-{number}"
-            home.mkdir()
-            bridge = bridge_to(azureml, site_settings, home, kind=MLFLOW, patience_s=0)
-            writers.append(BridgedRegistry(stack.enter_context(bridge)))
-        with ThreadPoolExecutor(WRITERS) as pool:
-            ends = list(pool.map(lambda writer: registered(writer, registration), writers))
-
-    assert sum(call.status is None for call in azureml.faults.calls) > WRITERS
-    azureml.faults.clear()
-    assert {end.version for end in ends} == {patient.register(registration).version}
-    assert is_complete(patient, registration, tmp_path / "fetched")
-
-
-def registered(writer: ModelRegistry, registration: Registration):
-    """What a task with retries gets."""
-    for _ in range(TRIES):
-        try:
-            return writer.register(registration)
-        except ModelRegistryUnavailable:
-            continue
-    return writer.register(registration)
 
 
 @pytest.mark.parametrize(("moment", "champion"), [(Cut.BEFORE, "1"), (Cut.AFTER, "2")])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import astuple
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,6 @@ from edge_training.adapters.azureml.options import WorkspaceOptions
 from edge_training.adapters.azureml.registry import AzureMlRegistry
 from edge_training.adapters.azureml.runs import AzureMlRuns
 from edge_training.adapters.azureml.session import AzureMlSession
-from edge_training.errors import ModelRegistryUnavailable
 from edge_training.ports.model_registry import Registration
 
 
@@ -83,32 +81,9 @@ def fetch(options: dict[str, Any], name: str, version: str, store: str) -> None:
     registry.fetch(found, Path(store))
 
 
-def race(
-    options: dict[str, Any], name: str, key: str, bundle: str, tags: dict[str, str], writers: int, tries: int
-) -> list[str]:
-    """Register one training from many threads at the same time, each as often as it takes.
-
-    Gives the versions that they were told.
-    """
-    registration = Registration(name, key, Path(bundle), tags)
-    start, told = threading.Barrier(writers), []
-
-    def write() -> None:
-        registry = AzureMlRegistry(session(options, patience_s=0))
-        start.wait()
-        for _ in range(tries):
-            try:
-                told.append(registry.register(registration).version)
-            except ModelRegistryUnavailable:
-                continue
-            return
-
-    threads = [threading.Thread(target=write) for _ in range(writers)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return told
+def register(options: dict[str, Any], name: str, key: str, bundle: str, tags: dict[str, str]) -> str:
+    """Register a training; gives the version."""
+    return AzureMlRegistry(session(options)).register(Registration(name, key, Path(bundle), tags)).version
 
 
-main(keep, leave, training_run, log_points, set_status, attach_log, register_by_hand, fetch, race)
+main(keep, leave, training_run, log_points, set_status, attach_log, register_by_hand, fetch, register)
