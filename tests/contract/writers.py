@@ -120,11 +120,15 @@ def over_a_bridge(
 
 
 def write(opener: Opener, calls: int, registration: Registration, writer: int) -> Written:
-    """Try to register as often as a task is tried, and then once more, undisturbed."""
+    """Try to register as often as a task is tried, and then once more, undisturbed.
+
+    Each try may come a little farther than the one before, so that many die at every stage before one lives.
+    """
     random, deaths = Random(writer), 0
-    for _ in range(RETRIES):
+    for number in range(RETRIES):
+        farthest = 1 + calls * (number + 1) // RETRIES
         try:
-            opener(random.randrange(calls)).register(registration)
+            opener(random.randrange(farthest)).register(registration)
         except (Crash, ModelRegistryUnavailable):
             deaths += 1
     return Written(deaths, opener(None).register(registration))
