@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from edge_training.adapters.azureml.client import AzureMlClient
 from edge_training.errors import ModelRegistryUnavailable
@@ -11,6 +12,10 @@ from edge_training.ports.model_registry import STATE_TAG, TRAINING_KEY_TAG, Mode
 
 if TYPE_CHECKING:
     from azureml._restclient.models import Model
+
+SETTLE_S: Final = 1.0
+"""More than lies between two requests of one writer, usually some 100 ms."""
+TAG_ROUNDS: Final = 5
 
 
 def versions_of(client: AzureMlClient, name: str, training_key: str) -> list[Model]:
@@ -20,25 +25,23 @@ def versions_of(client: AzureMlClient, name: str, training_key: str) -> list[Mod
 
 
 def write_tags(client: AzureMlClient, name: str, number: str, tags: Mapping[str, str]) -> Model:
-    """Add tags to a version, in one request; gives it as it is now.
+    """Add tags to a version; gives it as it is now.
 
-    The service replaces all tags at once and has no ETags, so somebody who writes others at the same moment
-    may take ours away: they are read back.
+    The service replaces all tags at once and has no ETags. Somebody who has read the version before our
+    writing, and writes other tags after it, takes ours away; so they are looked at again once such a one must
+    have written, and written again.
 
     Raises:
-        ModelRegistryUnavailable: Somebody did, or the version is gone.
+        ModelRegistryUnavailable: They do not stay, or the version is gone.
     """
-    version = client.version(name, number)
-    for reads_only in (False, True):
+    for _ in range(TAG_ROUNDS):
+        version = client.version(name, number)
         if version is None:
             raise ModelRegistryUnavailable(f"{name} version {number} vanished; it is looked up again.")
-        wanted = {**tags_of(version), **tags}
-        if wanted == tags_of(version):
+        if tags_of(version).items() >= tags.items():
             return version
-        if reads_only:
-            break
-        client.replace_tags(version, wanted)
-        version = client.version(name, number)
+        client.replace_tags(version, {**tags_of(version), **tags})
+        time.sleep(SETTLE_S)
     raise ModelRegistryUnavailable(
         f"{name} version {number} has other tags than written; they are written again."
     )
