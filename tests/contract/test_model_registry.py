@@ -45,6 +45,12 @@ def test_a_registered_version_is_found_by_its_training_key_with_its_tags(models,
     }
 
 
+@pytest.mark.parametrize("number", ["2", "2147483648", "9" * 21])
+def test_a_number_that_no_version_has_is_not_found(models, registration, number):
+    models.register(registration)
+    assert models.get(registration.name, number) is None
+
+
 def test_what_was_never_registered_is_not_found(models, name):
     assert models.find(name, KEY) is None
     assert models.get(name, "1") is None

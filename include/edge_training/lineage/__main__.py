@@ -30,6 +30,8 @@ CONNECTION_SERVER = "edge_airflow.registry_server"
 """Looks connections up; only run here, for nothing but `edge_airflow` may import Airflow."""
 NEEDED = ("airflow", CONNECTION_SERVER.partition(".")[0])
 WRONG_ARGUMENT = 2
+CHARS_IN_A_PIPE = 200
+"""Where no terminal is there to tell its width, lines are whole."""
 FAILED = 1
 
 
@@ -69,7 +71,7 @@ def main(arguments: Sequence[str] | None = None, console: Console | None = None)
     except EdgeError as error:
         print(error, file=sys.stderr)
         return WRONG_ARGUMENT if isinstance(error, BadRequest) else FAILED
-    console = console or Console(highlight=False)
+    console = console or Console(highlight=False, width=None if sys.stdout.isatty() else CHARS_IN_A_PIPE)
     if told.json:
         report = {"asked": told.asked, "versions": [answer.for_machines() for answer in found]}
         console.out(json.dumps(report, indent=2), highlight=False)

@@ -18,17 +18,31 @@ from edge_training.stages.push import IMAGE_DIGEST_TAG
 
 NOTHING = {"image": "none yet", "deployment": "never deployed"}
 DAY_CHARS = len("2013-02-01")
+METRICS = "Metrics"
+HEADS = ("Version", "Use", "Window before it", "State", "Image", "Served", METRICS)
+METRICS_CHARS = 30
+"""The narrowest column of metrics that reads well."""
 _STYLES = {"registered": "green", "rejected": "red"}
 
 
 def show(console: Console, asked: str, answers: Sequence[Answer]) -> None:
-    """Print the chain of each version; of a partition, what came of it in a list."""
-    if any(answer.use for answer in answers):
-        console.print(_versions(asked, answers))
+    """Print the chain of each version; of a partition, what came of it in a list.
+
+    Where a list is wider than the terminal, each version has a paragraph of its own, so that nothing is cut.
+    """
+    if not any(answer.use for answer in answers):
+        for answer in answers:
+            console.print(_title(answer))
+            console.print(_table(*_chain(answer)))
         return
-    for answer in answers:
+    rows = [_row(answer) for answer in answers]
+    if console.measure(_list(asked, [row[:-1] for row in rows])).maximum + METRICS_CHARS <= console.width:
+        console.print(_list(asked, rows))
+        return
+    console.print(_heading(asked))
+    for answer, row in zip(answers, rows, strict=True):
         console.print(_title(answer))
-        console.print(_chain(answer))
+        console.print(_table(*(("", head, told) for head, told in zip(HEADS[1:], row[1:], strict=True))))
 
 
 def _title(answer: Answer) -> Text:
@@ -40,17 +54,22 @@ def _title(answer: Answer) -> Text:
     return title.append("  champion", "bold cyan") if answer.is_champion else title
 
 
-def _chain(answer: Answer) -> Table:
-    """One row for each fact, under the link that it belongs to."""
+def _chain(answer: Answer) -> Iterator[tuple[str, str, str]]:
+    """Each fact, beside the first of a link that link's name; an empty line after each link."""
+    for link in LINKS:
+        for number, (label, said) in enumerate(_told(link, answer)):
+            yield "" if number else link, label, said
+        yield "", "", ""
+
+
+def _table(*rows: tuple[str, str, str]) -> Table:
+    """Facts one below the other."""
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
-    for link in LINKS:
-        table.add_section()
-        for number, (label, said) in enumerate(_told(link, answer)):
-            table.add_row("" if number else link, label, escape(said))
-        table.add_row()
+    for link, label, said in rows:
+        table.add_row(link, label, escape(said))
     return table
 
 
@@ -62,24 +81,32 @@ def _told(link: str, answer: Answer) -> Iterator[tuple[str, str]]:
         yield "Description", answer.version.description
 
 
-def _versions(partition: str, answers: Sequence[Answer]) -> Table:
+def _heading(partition: str) -> Text:
+    return Text(f"What came of {partition}", style="bold")
+
+
+def _list(partition: str, rows: Sequence[Sequence[str]]) -> Table:
     """One row for each version."""
-    table = Table(title=f"What came of {partition}", title_justify="left", title_style="bold", box=None)
-    for name in ("Version", "Use", "Window before it", "State", "Image", "Served"):
-        table.add_column(name, no_wrap=True)
-    table.add_column("Metrics", overflow="fold")
-    for answer in answers:
-        tags = answer.version.tags
-        table.add_row(
-            f"{answer.version.name}:{answer.version.version}",
-            answer.use,
-            tags.get("window", ""),
-            tags.get(STATE_TAG, "unfinished"),
-            tags.get(IMAGE_DIGEST_TAG, "").removeprefix("sha256:")[:DIGEST_CHARS],
-            _served(answer),
-            escape(dict(facts("model", tags)).get("Metrics", "")),
-        )
+    table = Table(title=_heading(partition), title_justify="left", box=None)
+    for name in HEADS[: len(rows[0])]:
+        table.add_column(name, no_wrap=name != METRICS, overflow="fold")
+    for row in rows:
+        table.add_row(*map(escape, row))
     return table
+
+
+def _row(answer: Answer) -> tuple[str, ...]:
+    """What the list says of a version, in the order of `HEADS`."""
+    tags = answer.version.tags
+    return (
+        f"{answer.version.name}:{answer.version.version}",
+        answer.use,
+        tags.get("window", ""),
+        tags.get(STATE_TAG, "unfinished"),
+        tags.get(IMAGE_DIGEST_TAG, "").removeprefix("sha256:")[:DIGEST_CHARS],
+        _served(answer),
+        dict(facts("model", tags)).get(METRICS, ""),
+    )
 
 
 def _served(answer: Answer) -> str:

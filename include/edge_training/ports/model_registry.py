@@ -17,6 +17,8 @@ from edge_training.bundle import Metric
 STATE_TAG: Final = "state"
 STATE_REGISTERED: Final = "registered"
 STATE_REJECTED: Final = "rejected"
+VERDICT_TAG: Final = "verdict"
+"""What the gates have found, in words; see `verdict.py`."""
 TRAINING_KEY_TAG: Final = "training_key"
 BUNDLE_DIGEST_TAG: Final = "bundle_digest"
 CHAMPION_ALIAS: Final = "champion"

@@ -12,7 +12,13 @@ from typing import Any, Final, Literal, cast, get_args
 
 from edge_training.deployments import Change, Request, last_period, line
 from edge_training.errors import BadRequest, ModelRegistryRefused
-from edge_training.ports.model_registry import STATE_REGISTERED, STATE_TAG, ModelRegistry, ModelVersion
+from edge_training.ports.model_registry import (
+    STATE_REGISTERED,
+    STATE_TAG,
+    VERDICT_TAG,
+    ModelRegistry,
+    ModelVersion,
+)
 from edge_training.stages.push import IMAGE_TAG
 
 Policy = Literal["newer", "always", "never"]
@@ -178,7 +184,7 @@ def by_hand(
         raise BadRequest(
             f"version={wanted!r} is no version; use {PREVIOUS}, or a number{_such_as(versions)}."
         )
-    version = current(registry, name, str(int(wanted)), request)
+    version = current(registry, name, wanted.lstrip("0") or "0", request)
     return _decision(version, is_rollback=version.version in _before(versions, champion))
 
 
@@ -244,7 +250,8 @@ def why_not(version: ModelVersion) -> str | None:
     """Why a version may not serve, as the rest of a sentence that begins with it."""
     state = version.tags.get(STATE_TAG, "unfinished")
     if state != STATE_REGISTERED:
-        return f"is {state}"
+        verdict = version.tags.get(VERDICT_TAG)
+        return f"is {state} ({verdict})" if verdict else f"is {state}"
     return None if version.tags.get(IMAGE_TAG) else "has no image"
 
 
@@ -263,7 +270,7 @@ def deployable(registry: ModelRegistry, name: str, number: str) -> ModelVersion:
     if objection := why_not(found):
         raise ModelRegistryRefused(
             f"Version {number} of {name} {objection} and may not be the champion; deploy another one, or run "
-            "its training again to the end."
+            "its training again to the end, with other gates if it was rejected."
         )
     return found
 

@@ -22,6 +22,7 @@ from edge_training.ports.model_registry import (
     STATE_REGISTERED,
     STATE_REJECTED,
     TRAINING_KEY_TAG,
+    VERDICT_TAG,
     ModelRegistry,
     Registration,
 )
@@ -30,7 +31,6 @@ from edge_training.ports.validations import FILES_PATH, ValidationArchive
 METRICS_TAG = "metrics"
 GATES_TAG = "gates"
 SLICES_TAG = "slices"
-VERDICT_TAG = "verdict"
 CHAMPION_BEFORE_TAG = "champion_before"
 NO_CHAMPION = "none"
 HOLDOUT_PREFIX = "holdout/"

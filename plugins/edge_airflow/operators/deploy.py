@@ -211,6 +211,7 @@ class PromoteChampionOperator(DocumentedOperator):
         decision, place = Decision(**self.service["decision"]), Place(**self.service["place"])
         change = decision.change(request_of(context))
         promote(registry, decision.model_name, place, self.now(), change)
+        self.log.info("Version %s of %s is the champion.", decision.model_version, decision.model_name)
 
     def now(self) -> datetime:
         """The time at which the version begins to serve."""

@@ -8,7 +8,7 @@ the order of their creation, so all writers agree which one that is.
 Two writers may bring different bytes, for a model that is saved again is not the same file. A parameter of
 the run, written once and never changed, says whose bundle lies at its root; every other lies apart, so they
 never mix, and a version leads to the one that it was made of. They may bring different tags, too: those that
-belong together are sealed, see `seal.py` (docs/decisions/0026).
+belong together are sealed, see `seal.py` (docs/decisions/0022).
 """
 
 from __future__ import annotations

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion as MlflowVersion
 
 VERSIONS_PER_PAGE = 1000
+MOST = 2**31 - 1
+"""The highest number of a version, an `Integer` of SQLAlchemy."""
 
 
 def search(client: MlflowClient, name: str, tags: Mapping[str, str]) -> list[ModelVersion]:
@@ -31,7 +33,12 @@ def search(client: MlflowClient, name: str, tags: Mapping[str, str]) -> list[Mod
 
 
 def get_version(client: MlflowClient, name: str, version: str) -> ModelVersion | None:
-    """A version, or None."""
+    """A version, or None.
+
+    A number that the server's database cannot hold is not asked for: the answer would be 500.
+    """
+    if len(version) > len(str(MOST)) or int(version) > MOST:
+        return None
     found = unless_absent(client.get_model_version, name, version)
     return None if found is None else converted(found)
 

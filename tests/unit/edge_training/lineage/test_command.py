@@ -21,9 +21,9 @@ def run(tmp_path, monkeypatch):
     models = three_versions(tmp_path)
     monkeypatch.setattr(command, "_registry", lambda url, connection: nullcontext(models))
 
-    def ran(*arguments: str) -> tuple[int, str]:
+    def ran(*arguments: str, width: int = 140) -> tuple[int, str]:
         printed = io.StringIO()
-        code = command.main(arguments, Console(file=printed, width=140, highlight=False))
+        code = command.main(arguments, Console(file=printed, width=width, highlight=False))
         return code, printed.getvalue()
 
     return ran
@@ -68,6 +68,16 @@ def test_a_partition_is_shown_with_every_version_that_came_of_it(run):
     ]
     assert "2013-02-04 to 2013-02-05" in printed
     assert "since 2013-02-05" in printed
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 139, 140, 200])
+def test_nothing_of_a_partitions_list_is_cut_however_narrow_the_terminal_is(run, width):
+    _, printed = run("2013-02-01", width=width)
+    assert "\u2026" not in printed
+    assert all(len(line.rstrip()) <= width for line in printed.splitlines())
+    told = " ".join(printed.split())
+    for word in ("flight_delay:1", "flight_delay:2", "flight_delay:3", "2013-02-04 to 2013-02-05"):
+        assert word in told
 
 
 def test_machines_get_all_of_it_as_json(run):

@@ -168,7 +168,11 @@ def test_a_version_that_is_none_is_refused_with_those_that_there_are(models, wan
 
 
 @pytest.mark.parametrize(
-    ("tags", "objection"), [({STATE_TAG: "rejected"}, "is rejected"), ({"image": ""}, "has no image")]
+    ("tags", "objection"),
+    [
+        ({STATE_TAG: "rejected", "verdict": "mae is 20.5"}, r"is rejected \(mae is 20\.5\)"),
+        ({"image": ""}, "has no image"),
+    ],
 )
 def test_a_named_version_that_may_not_serve_is_refused(models, tags, objection):
     models.set_tags(models.get("delay", "2"), tags)
