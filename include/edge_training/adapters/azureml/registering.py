@@ -93,7 +93,7 @@ class Registering:
         unfinished.
 
         Where another writer has finished it while our files were on the way, ours lie over those of that one:
-        so it is taken back, and gets our tags as well.
+        so it is taken back, and gets our tags as well, unless they are the same.
         """
         self._take_back_state(version)
         digest, run = version.properties[BUNDLE_DIGEST_TAG], self._ensure_run()
@@ -101,11 +101,10 @@ class Registering:
         self._tag(run, digest)
         name, number = self._registration.name, str(version.version)
         now = self._client.version(name, number)
+        wanted = {**self._tags(digest), STATE_TAG: self._registration.state}
         if now is not None and STATE_TAG in tags_of(now):
-            return self._finish(now)
-        return write_tags(
-            self._client, name, number, {**self._tags(digest), STATE_TAG: self._registration.state}
-        )
+            return now if tags_of(now).items() >= wanted.items() else self._finish(now)
+        return write_tags(self._client, name, number, wanted)
 
     def _take_back_state(self, version: Model) -> None:
         """Make a version unfinished while its files change."""

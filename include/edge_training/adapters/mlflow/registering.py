@@ -158,7 +158,7 @@ class Registering:
         """Write the small files and all tags, and the state last; meanwhile the version is unfinished.
 
         Where another writer has finished it while our files were on the way, ours lie over those of that one:
-        so it is taken back, and gets our tags as well.
+        so it is taken back, and gets our tags as well, unless they are the same.
 
         Raises:
             ModelRegistryUnavailable: Another one writes to it at the same time.
@@ -169,9 +169,9 @@ class Registering:
         self._run_files.write(run, bundles.in_memory(self._registration.attachments))
         self._tag_run(version.run_id, {**self._dialect.run_tags(self._tags), **self._complete(digest)})
         now = get_version(self._client, version.name, version.version)
-        if now is not None and STATE_TAG in now.tags:
-            return self._finish(now)
         tags, state = self._tags_of(digest), self._registration.state
+        if now is not None and STATE_TAG in now.tags:
+            return self._finish(now) if differing(now, {**tags, STATE_TAG: state}) else now
         set_tags(self._client, version, {**differing(now or version, tags), **seal(tags, state)})
         finished = set_tags(self._client, version, {STATE_TAG: state})
         if differing(finished, {**tags, STATE_TAG: state}):
