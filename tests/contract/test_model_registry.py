@@ -112,14 +112,15 @@ def test_another_verdict_on_the_same_training_changes_its_version(models, regist
     assert models.find(registration.name, KEY) == changed
 
 
-def test_another_verdict_brings_its_own_attachments(models, registration):
-    made = models.register(replace(registration, state="rejected", attachments={"card/card.md": b"no"}))
+def test_another_verdict_brings_its_own_attachments_and_description(models, registration):
+    refused = replace(registration, state="rejected", attachments={"card/card.md": b"no"})
+    made = models.register(replace(refused, description="Rejected."))
 
     changed = models.register(
         replace(registration, attachments={"card/card.md": b"accepted", "card/new.md": b"new"})
     )
 
-    assert changed.run_id == made.run_id
+    assert (changed.run_id, made.description, changed.description) == (made.run_id, "Rejected.", "for a test")
     assert models.attached(changed, "card/card.md") == b"accepted"
     assert models.attached(changed, "card/new.md") == b"new"
 

@@ -62,6 +62,8 @@ class InMemoryModelRegistry:
             if found.tags[STATE_TAG] == registration.state:
                 return found
             self.registrations[found.name, found.version] = registration
+            described = replace(found, description=described_as(registration, found.version))
+            self._versions[found.name, found.version] = described
             return self.set_tags(found, {**registration.tags, STATE_TAG: registration.state})
         bundles.require_whole(registration.bundle)
         for content in bundles.read_listed(registration.bundle):
@@ -75,14 +77,13 @@ class InMemoryModelRegistry:
         }
         run = self._runs.find_or_make(registration.name, registration.training_key, registration.tags)
         complete(run, registration.metrics)
-        link = f" [Model card](memory:/{number}/{registration.card})" if registration.card else ""
         version = ModelVersion(
             registration.name,
             number,
             tags,
             run.run_id,
             f"memory:/{number}/model",
-            f"{registration.description}{link}",
+            described_as(registration, number),
         )
         self.registrations[registration.name, number] = registration
         self._versions[registration.name, number] = version
@@ -130,3 +131,9 @@ def complete(run: TrainingRun, metrics: Sequence[Metric]) -> None:
         if (metric.step, metric.name, metric.value) not in known
     )
     run.status, run.is_registered = "FINISHED", True
+
+
+def described_as(registration: Registration, number: str) -> str:
+    """What people read of a version."""
+    link = f" [Model card](memory:/{number}/{registration.card})" if registration.card else ""
+    return f"{registration.description}{link}"

@@ -34,6 +34,8 @@ SLICES_TAG = "slices"
 CHAMPION_BEFORE_TAG = "champion_before"
 NO_CHAMPION = "none"
 HOLDOUT_PREFIX = "holdout/"
+MOST_OF_OBJECTION = 1000
+"""Characters of it in a description; the tag `verdict` has all."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ def register(
         params=logged.get("params", {}) | {key: str(value) for key, value in params.items()},
         run_tags=logged.get("tags", {}),
         attachments={**attachments, **card},
-        description=f"Trained on {lineage.window} at {lineage.site}, evaluated on {lineage.partition}.",
+        description=_description(lineage, evaluation),
         card=CARD_PATH,
         state=STATE_REJECTED if evaluation.objection else STATE_REGISTERED,
     )
@@ -148,3 +150,9 @@ def data_files(validations: ValidationArchive, validation: Mapping[str, Any]) ->
     """
     files = validations.fetch(validation["validation_run_id"], validation["report"])
     return {f"{FILES_PATH}/{name}": content for name, content in files.items()}
+
+
+def _description(lineage: Lineage, evaluation: Evaluation) -> str:
+    """What people read first of a version: why it may not serve, and what it was made of."""
+    rejected = f"Rejected: {evaluation.objection[:MOST_OF_OBJECTION]}. " if evaluation.objection else ""
+    return f"{rejected}Trained on {lineage.window} at {lineage.site}, evaluated on {lineage.partition}."

@@ -77,6 +77,11 @@ class AzureMlClient:
         change = [{"op": "replace", "path": "/kvTags", "value": dict(tags)}]
         self._models.ml_models.patch(*self._scope, version.id, change)
 
+    def describe(self, version: Any, description: str) -> None:
+        """Give a version this description."""
+        change = [{"op": "replace", "path": "/description", "value": description}]
+        self._models.ml_models.patch(*self._scope, version.id, change)
+
     def delete_version(self, version: Any) -> None:
         """Delete a version, if it is still there."""
         _unless_absent(self._models.ml_models.delete, *self._scope, version.id)

@@ -172,6 +172,7 @@ class Registering:
         tags, state = self._tags_of(digest), self._registration.state
         if now is not None and STATE_TAG in now.tags:
             return self._finish(now) if differing(now, {**tags, STATE_TAG: state}) else now
+        self._describe(now or version, run)
         set_tags(self._client, version, {**differing(now or version, tags), **seal(tags, state)})
         finished = set_tags(self._client, version, {STATE_TAG: state})
         if differing(finished, {**tags, STATE_TAG: state}):
@@ -180,6 +181,12 @@ class Registering:
                 "looked at again."
             )
         return finished
+
+    def _describe(self, version: ModelVersion, run: Run) -> None:
+        """Say what another verdict says, too."""
+        description = self._description(run)
+        if version.description != description:
+            self._client.update_model_version(version.name, version.version, description)
 
     def _tags_of(self, digest: str) -> dict[str, str]:
         """The tags of a version that is made of this bundle."""

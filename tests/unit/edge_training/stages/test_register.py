@@ -166,10 +166,14 @@ def test_the_card_of_a_model_whose_gates_were_changed_tells_the_new_verdict(tmp_
     version = models.get("flight_delay", "1")
     assert version is not None
     assert b"**Rejected**: mae is 70.5" in (models.attached(version, "card/model_card.md") or b"")
+    assert version.description.startswith("Rejected: mae is 70.5, at most 60 is allowed; r2 is ")
 
     register(models, bundle, "flight_delay", "k" * 64, LINEAGE, GOOD, {}, {})
 
     assert b"**Accepted**: passed all gates" in (models.attached(version, "card/model_card.md") or b"")
+    accepted = models.get("flight_delay", "1")
+    assert accepted is not None
+    assert accepted.description.startswith("Trained on ")
 
 
 def test_the_report_on_the_data_lies_beside_the_model():
