@@ -51,9 +51,9 @@ class Model:
             command = ["python3", "-c", SERVER, version]
             self.images[version] = container.commit(conf={"Cmd": command, "Entrypoint": []}).id
             container.remove()
-            tags = {"partition": f"2013-02-0{version}", "image": self.images[version]}
-            tags |= {"dag_id": "train_delay", "run_id": f"night-{version}"}
-            self.registry.register(Registration(self.name, version * 64, bundle, tags))
+            tags = {"partition": f"2013-02-0{version}", "dag_id": "train_delay", "run_id": f"night-{version}"}
+            made = self.registry.register(Registration(self.name, version * 64, bundle, tags))
+            self.registry.set_tags(made, {"image": self.images[version]})
 
     def deploy(self, version: str) -> None:
         """The run that a training's image starts."""
