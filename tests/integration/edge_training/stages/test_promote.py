@@ -19,7 +19,7 @@ from edge_training.stages.decide import PREVIOUS
 from edge_training.stages.promote import promote
 
 PLACE = Place("edge_site", "edge-service-delay", 18890)
-CALLS = range(14)
+CALLS = range(22)
 """At least as many as a promotion makes."""
 
 
