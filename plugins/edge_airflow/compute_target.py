@@ -12,9 +12,9 @@ from collections.abc import Sequence
 
 from edge_airflow.hooks.lookups import LOOK_UP_ERRORS, look_up_without_a_task
 from edge_airflow.hooks.registries import ModelRegistryHook
+from edge_airflow.operators.defaults import DEFAULT_MODEL_REGISTRY
 from edge_training.errors import BadRequest, EdgeError
 
-DEFAULT_CONNECTION = "edge_mlflow"
 FAILED, WRONG_ARGUMENT = 1, 2
 
 
@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Attach or detach; gives the exit code, and says a failure in one sentence."""
     parser = argparse.ArgumentParser(prog="python -m edge_airflow.compute_target", description=__doc__)
     parser.add_argument("action", choices=("attach", "detach"))
-    parser.add_argument("--connection", default=DEFAULT_CONNECTION, help="of the workspace, in Airflow")
+    parser.add_argument("--connection", default=DEFAULT_MODEL_REGISTRY, help="of the workspace, in Airflow")
     told = parser.parse_args(arguments)
     try:
         target = ModelRegistryHook(told.connection).compute_target()

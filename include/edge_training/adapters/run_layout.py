@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from edge_runner.listing import ListedFile, bundle_digest
+from edge_training import bundle as bundles
+from edge_training.errors import ExportRefused
 from edge_training.ports.model_registry import TRAINING_KEY_TAG
 from edge_training.ports.validations import FILES_PATH, Validation
 
@@ -64,6 +68,21 @@ def bundle_root(claimed: str, digest: str) -> str:
         digest: Digest of the bundle.
     """
     return "" if claimed == digest else f"bundles/{digest}/"
+
+
+def listing_of_bundle(content: bytes | None, digest: str) -> list[ListedFile]:
+    """The listing of a bundle from what a run has kept of it; None: it has kept none.
+
+    Raises:
+        ExportRefused: It is none, or that of another bundle.
+    """
+    try:
+        files = bundles.check_listing(json.loads(content or b""), ("**",))
+    except ValueError as error:
+        raise ExportRefused(f"The listing of bundle {digest} is no JSON ({error}).") from error
+    if bundle_digest(files) != digest:
+        raise ExportRefused(f"The listing of bundle {digest} is that of another one.")
+    return files
 
 
 def digest_of_file(file: Path) -> str:

@@ -97,7 +97,7 @@ def _registry(url: str | None, connection: str) -> Iterator[ModelRegistry]:
         {"kind": "connection", "conn_id": connection},
         CONNECTION_SERVER,
         os.environ,
-        "requirements.txt",
+        lock_file="requirements.txt",
     )
     try:
         yield BridgedRegistry(bridge)

@@ -70,17 +70,6 @@ class SiteCompute:
         self._session = session
         self._machine = machine
 
-    def attached_name(self) -> str | None:
-        """The compute target's name, once it is attached; None when the service does not attach it.
-
-        No training fails for that: it is said in a warning.
-        """
-        try:
-            return self.attach()
-        except EdgeError as error:
-            log.warning("%s The training's run is kept without a compute target.", error)
-            return None
-
     def attach(self) -> str:
         """See `ComputeTarget.attach`; it is attached anew when address, user or key have changed."""
         self._session.call(lambda client: _keep_attached(client, self._machine))
@@ -90,6 +79,21 @@ class SiteCompute:
         """See `ComputeTarget.detach`."""
         self._session.call(lambda client: _detach_found(client, self._machine.name))
         return self._machine.name
+
+
+def attached_name(site_compute: SiteCompute | None) -> str | None:
+    """The compute target's name, once it is attached; None where there is none, or the service does not
+    attach it.
+
+    No training fails for that: it is said in a warning.
+    """
+    if site_compute is None:
+        return None
+    try:
+        return site_compute.attach()
+    except EdgeError as error:
+        log.warning("%s The training's run is kept without a compute target.", error)
+        return None
 
 
 def _keep_attached(client: AzureMlClient, machine: Machine) -> None:

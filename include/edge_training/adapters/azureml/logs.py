@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_training.adapters.azureml.computes import SiteCompute
+from edge_training.adapters.azureml.computes import SiteCompute, attached_name
 from edge_training.adapters.azureml.files import RunBlobs
 from edge_training.adapters.azureml.runs import KnownRun, ensure_run
 from edge_training.adapters.azureml.session import AzureMlSession
@@ -37,7 +37,7 @@ class AzureMlLogArchive:
     def attach(self, model_name: str, training_key: str, log_file: Path) -> str:
         """See `LogArchive.attach`."""
         digest = digest_of_file(log_file)
-        target = self._site_compute.attached_name() if self._site_compute else None
+        target = attached_name(self._site_compute)
 
         def attach(client: AzureMlClient) -> str:
             run = ensure_run(client, model_name, of_training(training_key), {}, target)

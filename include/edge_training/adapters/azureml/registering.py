@@ -102,8 +102,9 @@ class Registering:
         name, number = self._registration.name, str(version.version)
         now = self._client.version(name, number)
         wanted = {**self._tags(digest), STATE_TAG: self._registration.state}
-        if now is not None and (now.description or "") != self._description(run):
-            self._client.describe(now, self._description(run))
+        description = self._description(run)
+        if now is not None and (now.description or "") != description:
+            self._client.describe(now, description)
         if now is not None and STATE_TAG in tags_of(now):
             return now if tags_of(now).items() >= wanted.items() else self._finish(now)
         return write_tags(self._client, name, number, wanted)

@@ -11,22 +11,21 @@ Azure Machine Learning has no aliases: the champion is a tag of the model's expe
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_runner.listing import LISTING_PATH, ListedFile, bundle_digest
+from edge_runner.listing import LISTING_PATH, ListedFile
 from edge_training import bundle as bundles
-from edge_training.adapters.azureml.computes import SiteCompute
+from edge_training.adapters.azureml.computes import SiteCompute, attached_name
 from edge_training.adapters.azureml.faults import experiment_gone
 from edge_training.adapters.azureml.files import RunBlobs, container_of
 from edge_training.adapters.azureml.limits import require_writable
 from edge_training.adapters.azureml.registering import Registering
 from edge_training.adapters.azureml.session import AzureMlSession
 from edge_training.adapters.azureml.versions import model_version, tags_of, versions_of, write_tags
-from edge_training.adapters.run_layout import bundle_root
+from edge_training.adapters.run_layout import bundle_root, listing_of_bundle
 from edge_training.errors import ExportRefused, ModelRegistryRefused
 from edge_training.ports.model_registry import (
     BUNDLE_DIGEST_TAG,
@@ -70,7 +69,7 @@ class AzureMlRegistry:
         """See `ModelRegistry.register`."""
         require_writable(registration)
         bundles.require_whole(registration.bundle)
-        target = self._site_compute.attached_name() if self._site_compute else None
+        target = attached_name(self._site_compute)
         return self._session.call(
             lambda client: Registering(client, registration, target, self._session.link_to_file).run()
         )
@@ -143,22 +142,14 @@ def _download(client: AzureMlClient, version: ModelVersion, directory: Path, sto
         raise _changed(version)
     run_files = RunBlobs(client, container_of(run))
     root = bundle_root((run.properties or {}).get(BUNDLE_DIGEST_TAG, ""), digest)
-    files = _listing(version, run_files.read(root + LISTING_PATH), digest)
+    try:
+        files = listing_of_bundle(run_files.read(root + LISTING_PATH), digest)
+    except ExportRefused as error:
+        raise _changed(version) from error
     if not bundles.is_intact(bundles.bundle_path(store, digest), files):
         for file in files:
             if not run_files.fetch(root + file["path"], directory / file["path"]):
                 raise _changed(version)
-    return files
-
-
-def _listing(version: ModelVersion, listing: bytes | None, digest: str) -> list[ListedFile]:
-    """The listing of a version's bundle, which has to have the version's digest."""
-    try:
-        files = bundles.check_listing(json.loads(listing or b""), ("**",))
-    except (ValueError, ExportRefused) as error:
-        raise _changed(version) from error
-    if bundle_digest(files) != digest:
-        raise _changed(version)
     return files
 
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import NAMESPACE_URL, uuid5
 
 from edge_runner.frames import Point
-from edge_training.adapters.azureml.computes import SiteCompute
+from edge_training.adapters.azureml.computes import SiteCompute, attached_name
 from edge_training.adapters.azureml.faults import is_status, said
 from edge_training.adapters.azureml.files import container_of
 from edge_training.adapters.azureml.limits import POINTS_PER_BATCH, cut, require_name
@@ -86,7 +86,7 @@ class AzureMlRuns:
 
     def training_run(self, model_name: str, training_key: str, tags: Mapping[str, str]) -> TrainingRun:
         """See `TrainingRuns.training_run`."""
-        target = self._site_compute.attached_name() if self._site_compute else None
+        target = attached_name(self._site_compute)
         run = self._session.call(
             lambda client: ensure_run(client, model_name, of_training(training_key, tags), tags, target)
         )

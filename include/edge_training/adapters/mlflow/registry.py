@@ -5,19 +5,18 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_runner.listing import LISTING_PATH, ListedFile, bundle_digest
+from edge_runner.listing import LISTING_PATH, ListedFile
 from edge_training import bundle as bundles
 from edge_training.adapters.mlflow.files import RunFiles
 from edge_training.adapters.mlflow.registering import CLAIM, Registering
 from edge_training.adapters.mlflow.session import MlflowSession
 from edge_training.adapters.mlflow.versions import get_version, set_tags
-from edge_training.adapters.run_layout import bundle_root
+from edge_training.adapters.run_layout import bundle_root, listing_of_bundle
 from edge_training.errors import ExportRefused, ModelRegistryRefused
 from edge_training.ports.model_registry import (
     BUNDLE_DIGEST_TAG,
@@ -99,11 +98,9 @@ def _download(
     root = bundle_root(client.get_run(version.run_id).data.params.get(CLAIM, digest), digest)
     listing_file = run_files.fetch(version.run_id, root + LISTING_PATH, directory)
     try:
-        files = bundles.check_listing(json.loads(listing_file.read_bytes()), ("**",))
-    except (ValueError, ExportRefused) as error:
+        files = listing_of_bundle(listing_file.read_bytes(), digest)
+    except ExportRefused as error:
         raise _changed(version) from error
-    if bundle_digest(files) != digest:
-        raise _changed(version)
     if not bundles.is_intact(bundles.bundle_path(store, digest), files):
         for file in files:
             run_files.fetch(version.run_id, root + file["path"], directory)
